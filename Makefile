@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+#   make            build/pyleak-bpf
+#   make DEBUG=1    the same with AddressSanitizer and UBSan, in build-debug/
+#   make demo       install what is missing, build, trace a small leaking service, write a flame graph
+#   make test       install what the tests need, build, run every test
+#   make check      formatting, static analysis, include rules
+#   make install    DESTDIR= PREFIX=/usr/local
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC = gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || ls /usr/sbin/bpftool 2>/dev/null || echo bpftool)
+CLANG_FORMAT ?= clang-format
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+
+VERSION := 0.1.0
+BUILD := $(if $(DEBUG),build-debug,build)
+
+PACKAGES := libbpf libelf libdw json-c libcap-ng zlib
+# Headers that packages name by pkg-config are system headers to us.
+PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS = $(shell pkg-config --libs $(PACKAGES))
+
+WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wstrict-prototypes
+CFLAGS ?= $(if $(DEBUG),-O1 -g -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g)
+, := ,
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DPYLEAK_VERSION=\"$(VERSION)\" $(WARNINGS) $(CFLAGS) \
+	-Iinclude -Iuser -I$(BUILD) $(PKG_CFLAGS)
+LDLIBS = $(PKG_LIBS) -lm -lpthread
+
+BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations \
+	-target bpf -mcpu=v3 -Iinclude -Ivmlinux/$(ARCH) -D__TARGET_ARCH_$(ARCH)
+
+SOURCES := $(wildcard user/*.c user/*/*.c)
+OBJECTS := $(SOURCES:user/%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/libpyleak.a
+LIBRARY_OBJECTS := $(filter-out $(BUILD)/main.o,$(OBJECTS))
+FORMATTED := $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(BUILD)/pyleak-bpf
+
+$(BUILD)/pyleak-bpf: $(BUILD)/main.o $(LIBRARY)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: user/%.c | $(BUILD)/pyleak.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/pyleak.bpf.o: bpf/pyleak.bpf.c $(wildcard bpf/*.h include/*.h) vmlinux/$(ARCH)/vmlinux.h
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(BUILD)/pyleak.skel.h: $(BUILD)/pyleak.bpf.o
+	$(BPFTOOL) gen skeleton $< name pyleak_bpf > $@.tmp
+	mv $@.tmp $@
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $$(pkg-config --cflags --libs cmocka) $(LDLIBS)
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+
+# The walker of bpf/, as host C under sanitizers.
+$(BUILD)/walker/test_walker: tests/walker/test_walker.c bpf/py_walk.h $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $$(pkg-config --cflags --libs cmocka) $(LDLIBS)
+
+.PHONY: unit
+unit: $(UNIT_TESTS) $(BUILD)/walker/test_walker
+
+.PHONY: demo
+demo:
+	tests/needs build
+	$(MAKE) all
+	tests/demo/run $(BUILD)/pyleak-bpf $(BUILD)/demo.svg
+
+.PHONY: test
+test:
+	tests/needs test
+	tests/run
+
+.PHONY: check
+check:
+	tests/needs test
+	tests/check/includes
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+	cppcheck --quiet --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem --std=c11 -D_GNU_SOURCE -DPYLEAK_VERSION=\"\" -Iinclude -Iuser $(SOURCES)
+
+.PHONY: format
+format:
+	$(CLANG_FORMAT) -i $(FORMATTED)
+
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/pyleak-bpf $(DESTDIR)$(PREFIX)/sbin/pyleak-bpf
+
+.PHONY: clean
+clean:
+	rm -rf build build-debug

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * heap.h - what happens at the probes of allocator functions
+ *
+ * Calls nest: PyObject_Malloc hands a large request to PyMem_RawMalloc, that to malloc. Each thread has a
+ * small stack of pending calls. The innermost call that returns a block records it; those around it, on their
+ * return, see that the block is there already. A pymalloc block has no inner call and is recorded by the outer.
+ *
+ * A block that is being resized is out of the live table from entry to return: inside realloc it may be released
+ * and at once be handed out to another thread, whose return may come before ours.
+ */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include "account.h"
+
+/* All are read first: the verifier wants constant offsets into the registers. */
+static __always_inline __u64 argument(struct pt_regs *ctx, __u32 number)
+{
+	__u64 first = PT_REGS_PARM1(ctx), second = PT_REGS_PARM2(ctx), third = PT_REGS_PARM3(ctx);
+
+	asm volatile("" : "+r"(first), "+r"(second), "+r"(third));
+	return number == 1 ? first : number == 2 ? second : number == 3 ? third : 0;
+}
+
+/* Bytes asked for. A product that overflows belongs to a call that will fail. */
+static __always_inline __u64 asked_size(struct pt_regs *ctx, const volatile struct hook *hook)
+{
+	__u64 size = argument(ctx, hook->size_arg);
+
+	return hook->count_arg ? size * argument(ctx, hook->count_arg) : size;
+}
+
+static __always_inline struct pending_call *pending_at(struct thread_state *thread, __u32 index)
+{
+	return index < MAX_NEST ? &thread->pending[bounded(index, MAX_NEST)] : 0;
+}
+
+/* A call that will not return any more: longjmp, a C++ exception, a killed coroutine. */
+static __always_inline void abandon(struct thread_state *thread, struct pending_call *call)
+{
+	if (call->old_taken)
+		put_back_block(thread->target, call->ptr, &call->old);
+	call->old_taken = 0;
+	count(LOST_MISSING_EXIT, thread->target, 1);
+}
+
+/*
+ * Drops pending calls that the stack pointer has passed. A tail call enters at the very stack pointer of the
+ * function it replaces, so equality drops only a call of the same function.
+ */
+static __always_inline void drop_passed(struct thread_state *thread, __u64 sp, __u32 hook)
+{
+	for (int i = 0; i < MAX_NEST; i++) {
+		struct pending_call *top = pending_at(thread, thread->depth - 1);
+
+		if (!top || top->sp > sp || (top->sp == sp && top->hook != hook))
+			break;
+		abandon(thread, top);
+		thread->depth--;
+	}
+}
+
+/* Whether a call around the current one is about ptr; it is told. */
+static __always_inline int outer_has(struct thread_state *thread, __u64 ptr)
+{
+	int found = 0;
+
+	for (__u32 i = 0; i < MAX_NEST; i++) {
+		struct pending_call *call = &thread->pending[i];
+
+		if (i >= thread->depth)
+			break;
+		if (call->ptr == ptr && hooks[bounded(call->hook, MAX_HOOKS)].role == HOOK_REALLOC) {
+			call->inner_saw_ptr = 1;
+			found = 1;
+		}
+	}
+	return found;
+}
+
+/* A release of a block that is not in the live table; each block counts once, in its own layer. */
+static __always_inline void release_unknown(struct thread_state *thread, __u64 ptr, __u32 domain)
+{
+	if (outer_has(thread, ptr))
+		return;
+	if (thread->last_free == ptr) {
+		if (thread->last_free_unmatched && thread->last_free_domain == DOMAIN_OBJECT &&
+		    domain == DOMAIN_RAW) {
+			/* The object layer passed it down: it was no pymalloc block. */
+			count(COUNT_OBJECT_FREES, thread->target, -1);
+			thread->last_free_domain = DOMAIN_RAW;
+		}
+		return;
+	}
+	count(COUNT_UNMATCHED_FREES, thread->target, 1);
+	if (domain == DOMAIN_OBJECT)
+		count(COUNT_OBJECT_FREES, thread->target, 1);
+	thread->last_free = ptr;
+	thread->last_free_domain = domain;
+	thread->last_free_unmatched = 1;
+}
+
+/*
+ * PYTHONMALLOC=debug puts a header before each block, so that the object layer releases header + 16 and the
+ * layer below it the block itself: what was counted as unknown was this one.
+ */
+static __always_inline void release_known(struct thread_state *thread, __u64 ptr)
+{
+	if (thread->last_free_unmatched && thread->last_free - ptr <= 32 &&
+	    thread->last_free_domain == DOMAIN_OBJECT) {
+		count(COUNT_UNMATCHED_FREES, thread->target, -1);
+		count(COUNT_OBJECT_FREES, thread->target, -1);
+	}
+	thread->last_free = ptr;
+	thread->last_free_unmatched = 0;
+}
+
+static __always_inline void heap_free(struct pt_regs *ctx, const volatile struct hook *hook,
+				      __u32 target)
+{
+	__u64 ptr = argument(ctx, hook->ptr_arg);
+	struct thread_state *thread;
+	struct live_block block;
+
+	if (!ptr)
+		return;
+	thread = thread_state(target);
+	if (!thread)
+		return;
+	if (!take_block(target, ptr, &block)) {
+		release_unknown(thread, ptr, hook->domain);
+		return;
+	}
+	add_free(&block, target);
+	release_known(thread, ptr);
+}
+
+static __always_inline void heap_enter(struct pt_regs *ctx, const volatile struct hook *hook,
+				       __u32 index, __u32 target)
+{
+	struct thread_state *thread = thread_state(target);
+	struct pending_call *call;
+	__u64 sp = PT_REGS_SP(ctx);
+
+	if (!thread)
+		return;
+	drop_passed(thread, sp, index);
+	if (!thread->depth && caller_of(ctx, &thread->caller)) {
+		thread->caller = 0;
+		count(LOST_UNREADABLE_ARGUMENT, target, 1);
+	}
+	call = pending_at(thread, thread->depth);
+	if (!call) {
+		count(LOST_NEST_FULL, target, 1);
+		return;
+	}
+	call->sp = sp;
+	call->hook = index;
+	call->size = asked_size(ctx, hook);
+	call->ptr = argument(ctx, hook->ptr_arg);
+	call->entered_ns = bpf_ktime_get_ns();
+	call->old_taken = 0;
+	call->has_inner = 0;
+	call->inner_saw_ptr = 0;
+	call->ptr_is_outers = 0;
+	if (hook->role == HOOK_REALLOC && call->ptr) {
+		call->old_taken = take_block(target, call->ptr, &call->old);
+		if (!call->old_taken)
+			call->ptr_is_outers = outer_has(thread, call->ptr);
+	}
+	thread->depth++;
+}
+
+/* The pending call that returns now; NULL where its entry was not seen. */
+static __always_inline struct pending_call *pop_call(struct thread_state *thread, __u64 sp,
+						     __u32 hook)
+{
+	for (int i = 0; i < MAX_NEST; i++) {
+		struct pending_call *top = pending_at(thread, thread->depth - 1);
+
+		if (!top || top->sp > sp)
+			return 0;
+		thread->depth--;
+		if (top->sp == sp && top->hook == hook)
+			return top;
+		abandon(thread, top);
+	}
+	return 0;
+}
+
+/* realloc: what became of the block that went in. */
+static __always_inline void settle_old(struct thread_state *thread, struct pending_call *call,
+				       const volatile struct hook *hook, __u64 result)
+{
+	__u32 target = thread->target;
+
+	if (!call->ptr)
+		return;
+	if (!result && !(call->size == 0 && (hook->flags & HOOK_ZERO_FREES))) {
+		if (call->old_taken)
+			put_back_block(target, call->ptr, &call->old);
+		return;
+	}
+	if (call->old_taken) {
+		add_free(&call->old, target);
+	} else if (!call->ptr_is_outers) {
+		count(COUNT_UNMATCHED_FREES, target, 1);
+		if (hook->domain == DOMAIN_OBJECT && !call->inner_saw_ptr)
+			count(COUNT_OBJECT_FREES, target, 1);
+	}
+}
+
+/* Whether a call inside this one has recorded the block already. */
+static __always_inline int recorded_inside(struct thread_state *thread, struct pending_call *call,
+					   __u64 addr)
+{
+	struct live_key key = {.addr = addr, .target = thread->target};
+	struct live_block *block;
+
+	if (!call->has_inner)
+		return 0;
+	/* Inside, not only equal: PYTHONMALLOC=debug returns an address behind its header. */
+	if (addr == call->inner_addr || addr - call->inner_addr < call->inner_size)
+		return 1;
+	/* The last inner call was for something else, as tracemalloc's own entries are. */
+	block = bpf_map_lookup_elem(&live, &key);
+	return block && block->born_ns >= call->entered_ns;
+}
+
+static __always_inline void heap_exit(struct pt_regs *ctx, const volatile struct hook *hook,
+				      __u32 index, __u32 target)
+{
+	struct thread_state *thread = thread_state(target);
+	struct pending_call *call, *outer;
+	__u64 addr = PT_REGS_RC(ctx), size;
+
+	if (!thread)
+		return;
+	call = pop_call(thread, PT_REGS_SP(ctx) - RETURN_SP_DELTA, index);
+	if (!call)
+		return;
+	if (hook->role == HOOK_ALLOC_OUT) {
+		int failed = (__s32)addr;
+
+		addr = 0;
+		if (!failed && read_user(&addr, sizeof(addr), call->ptr))
+			count(LOST_UNREADABLE_ARGUMENT, target, 1);
+	}
+	if (hook->role == HOOK_REALLOC)
+		settle_old(thread, call, hook, addr);
+	if (!addr)
+		return;
+	if (thread->last_free == addr)
+		thread->last_free = 0;
+
+	size = call->size;
+	if (!recorded_inside(thread, call, addr)) {
+		record_block(thread, hook->domain, addr, size);
+		call->inner_addr = addr;
+		call->inner_size = size;
+	}
+	outer = pending_at(thread, thread->depth - 1);
+	if (outer) {
+		outer->has_inner = 1;
+		outer->inner_addr = call->inner_addr;
+		outer->inner_size = call->inner_size;
+	}
+}
+
+#endif

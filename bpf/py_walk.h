@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * py_walk.h - the Python call stack of the current thread, read from outside
+ *
+ * CPython keeps, for each thread that runs Python code, a PyThreadState; a pointer to it is in a slot of
+ * pthread's thread-specific data whether or not the thread holds the GIL. The thread state leads to the
+ * innermost frame, and each frame to its code object, to the instruction it is at, and to its caller's
+ * frame: PyFrameObject up to 3.10, _PyInterpreterFrame on the thread's data stack from 3.11 on. 3.12 and
+ * later put a shim frame where C code called into Python; it is skipped.
+ *
+ * There is no version in this file. Offsets, and the few ways in which versions differ in kind, come as
+ * struct py_layout. What is read belongs to a process that may lie: sizes are bounded, the loop is, and
+ * every failed read ends the walk with a flag.
+ *
+ * Compiled into the BPF programs, and as host C by tests/walker. The includer provides
+ *	int read_user(void *dst, __u32 size, __u64 address)	0, or negative
+ * and the types of wire.h.
+ */
+#ifndef PY_WALK_H
+#define PY_WALK_H
+
+#include "bounded.h"
+#include "wire.h"
+
+/* Shim frames do not count as frames but take a turn of the loop. */
+#define WALK_TURNS (2 * MAX_FRAMES)
+
+/* Threads looked at by TSTATE_LIST. */
+#define LIST_TURNS 256
+
+/* Room for a field that begins in the window's last byte. */
+#define WINDOW_SLACK 8
+
+struct py_windows {
+	__u8 frame[PY_FRAME_WINDOW + WINDOW_SLACK] __attribute__((aligned(8)));
+	__u8 code[PY_CODE_WINDOW + WINDOW_SLACK] __attribute__((aligned(8)));
+};
+
+_Static_assert(PY_FRAME_WINDOW == PY_CODE_WINDOW, "window_*() check against one size");
+
+static __always_inline __u64 hash_mix(__u64 hash, __u64 value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 29);
+}
+
+/*
+ * The field at offset of a window that starts at base. Masked, not tested: a layout is checked when it is made, and
+ * every test in the loop below counts 512 times towards the 8,192 pending branches that Linux 6.1 allows.
+ */
+static __always_inline __u64 window_u64(const __u8 *window, __u32 offset, __u32 base)
+{
+	return *(const __u64 *)(window + bounded(offset - base, PY_FRAME_WINDOW));
+}
+
+static __always_inline __u32 window_u32(const __u8 *window, __u32 offset, __u32 base)
+{
+	return *(const __u32 *)(window + bounded(offset - base, PY_FRAME_WINDOW));
+}
+
+static __always_inline __u8 window_u8(const __u8 *window, __u32 offset, __u32 base)
+{
+	return *(window + bounded(offset - base, PY_FRAME_WINDOW));
+}
+
+/* pthread_getspecific() of glibc: 32 keys in the thread itself, further ones in blocks of 32. */
+static __always_inline __u64 tstate_from_tsd(const struct target_config *config, __u64 thread,
+					     __u32 key)
+{
+	__u64 slots = thread + config->tsd_first_block, tstate = 0;
+
+	if (key >= 1024)
+		return 0;
+	if (key >= 32 &&
+	    read_user(&slots, sizeof(slots), thread + config->tsd_blocks + 8 * (key / 32)))
+		return 0;
+	if (!slots)
+		return 0;
+	read_user(&tstate, sizeof(tstate), slots + 16 * (key % 32) + 8);
+	return tstate;
+}
+
+/* The interpreters' own lists, for a libc whose thread-specific data we do not know. */
+static __always_inline __u64 tstate_from_list(const struct target_config *config, __u64 thread)
+{
+	const struct py_layout *layout = &config->layout;
+	__u64 interp = 0, tstate = 0, id;
+
+	read_user(&interp, sizeof(interp), config->runtime + layout->runtime_interpreters_head);
+	if (interp)
+		read_user(&tstate, sizeof(tstate), interp + layout->interp_threads_head);
+	for (int i = 0; i < LIST_TURNS; i++) {
+		if (!tstate)
+			break;
+		id = 0;
+		read_user(&id, sizeof(id), tstate + layout->tstate_thread_id);
+		if (id == thread)
+			return tstate;
+		if (read_user(&tstate, sizeof(tstate), tstate + layout->tstate_next))
+			break;
+	}
+	return 0;
+}
+
+/* The PyThreadState of the thread whose thread pointer this is; 0 = it has none. */
+static __always_inline __u64 py_tstate(const struct target_config *config, __u64 thread)
+{
+	struct {
+		__s32 initialized;
+		__u32 key;
+	} tss = {};
+
+	if (config->tstate_method == TSTATE_TSD_GLIBC) {
+		if (read_user(&tss, sizeof(tss), config->runtime + config->layout.runtime_tss_key) ||
+		    !tss.initialized)
+			return 0;
+		return tstate_from_tsd(config, thread, tss.key);
+	}
+	if (config->tstate_method == TSTATE_LIST)
+		return tstate_from_list(config, thread);
+	return 0;
+}
+
+static __always_inline __u64 innermost_frame(const struct py_layout *layout, __u64 tstate)
+{
+	__u64 frame = 0;
+
+	if (read_user(&frame, sizeof(frame), tstate + layout->tstate_frame))
+		return 0;
+	if (layout->tstate_frame_in_cframe && frame &&
+	    read_user(&frame, sizeof(frame), frame + layout->cframe_current_frame))
+		return 0;
+	return frame;
+}
+
+/* Byte offset of the instruction that the frame in the window is at; negative = before the first. */
+static __always_inline __s32 frame_lasti(const struct py_layout *layout, const __u8 *window,
+					 __u64 code)
+{
+	__u32 base = layout->frame_window;
+
+	if (layout->instr_kind == PY_INSTR_INDEX) {
+		__s32 index = window_u32(window, layout->frame_instr, base);
+
+		return index < 0 ? -1 : index * (__s32)layout->instr_scale;
+	}
+	return window_u64(window, layout->frame_instr, base) - (code + layout->code_instructions);
+}
+
+/*
+ * An address may be used again by another code object: first line, file name and name tell them apart.
+ * While a frame runs, its code object and these strings are alive.
+ */
+static __always_inline int code_identity(const struct py_layout *layout, struct py_windows *windows,
+					 __u64 code, __u64 *key)
+{
+	__u32 size = layout->code_window_len, base = layout->code_window;
+	__u64 hash;
+
+	if (read_user(windows->code, bounded(size, PY_CODE_WINDOW), code + base))
+		return -1;
+	hash = hash_mix(code, window_u64(windows->code, layout->code_filename, base));
+	hash = hash_mix(hash, window_u64(windows->code, layout->code_name, base));
+	*key = hash_mix(hash, window_u32(windows->code, layout->code_firstlineno, base));
+	return 0;
+}
+
+/*
+ * Fills out->frames, frame_count and flags for the thread with this thread state (0 is fine).
+ * Returns the hash of the frames.
+ *
+ * frame_count lives in memory on purpose: the verifier does not follow values through a map, so that one
+ * turn of the loop stands for all.
+ */
+static __always_inline __u64 py_walk(const struct target_config *config, __u64 tstate,
+				     struct stack_message *out, struct py_windows *windows)
+{
+	const struct py_layout *layout = &config->layout;
+	__u32 size = layout->frame_window_len, base = layout->frame_window, n;
+	__u64 frame, code, hash = 1;
+	struct frame *to;
+	__s32 lasti;
+
+	out->frame_count = 0;
+	out->flags = 0;
+	if (!tstate) {
+		out->flags = STACK_NO_THREAD;
+		return hash;
+	}
+	frame = innermost_frame(layout, tstate);
+
+	for (int i = 0; i < WALK_TURNS; i++) {
+		if (!frame)
+			return hash;
+		if (read_user(windows->frame, bounded(size, PY_FRAME_WINDOW), frame + base))
+			goto unreadable;
+		frame = window_u64(windows->frame, layout->frame_previous, base);
+		if (window_u8(windows->frame, layout->frame_owner, base) >= layout->owner_skip_from)
+			continue;
+
+		n = out->frame_count;
+		if (n >= MAX_FRAMES)
+			break;
+		to = &out->frames[bounded(n, MAX_FRAMES)];
+		code = window_u64(windows->frame, layout->frame_code, base) &
+		       ~(__u64)layout->frame_code_tag_mask;
+		if (code_identity(layout, windows, code, &to->code_key))
+			goto unreadable;
+		lasti = frame_lasti(layout, windows->frame, code);
+		to->code = code;
+		to->lasti = lasti;
+		to->_pad = 0;
+		out->frame_count = n + 1;
+		hash = hash_mix(hash_mix(hash, to->code_key), (__u32)lasti);
+	}
+	out->flags = STACK_TRUNCATED;
+	return hash;
+
+unreadable:
+	out->flags = STACK_UNREADABLE;
+	return hash_mix(hash, STACK_UNREADABLE);
+}
+
+#endif

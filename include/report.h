@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.h - the finished report, as exporters see it (const)
+ *
+ * Mirrors the JSON of schema pyleak.report/1. Figures that were not measured are NAN (double) or
+ * REPORT_UNMEASURED (integers) and come out as null, never as 0. Strings are UTF-8, not escaped for any format.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <linux/types.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "profile.h"
+
+#define REPORT_SCHEMA "pyleak.report/1"
+#define REPORT_UNMEASURED (-1LL)
+
+struct report_probe {
+	const char *function, *module, *role;	/* role: "enter", "return", "free" */
+	__u64 offset;				/* from the function's start */
+	double cost_ns;
+};
+
+/* Share seen by the probes of what was really allocated since tracing began, 0..1. */
+struct report_coverage {
+	double object, raw, mmap, brk;
+	const char *object_note, *raw_note;	/* why, for a person; NULL = nothing to say */
+};
+
+struct report_lost {
+	__u64 events, stacks, live_full, unmatched_frees, unwind_errors;	/* contract names */
+	/* and one by one: */
+	__u64 live_full_bytes, missing_exits, nest_full, thread_state, unreadable_arguments;
+	__u64 truncated_stacks, unknown_stacks, names_retried, unreadable_names, space_events, missed_frees;
+};
+
+struct report_memory {
+	long long rss, rss_start;	/* bytes */
+	double growth_per_s;
+	long long limit;
+	double seconds_to_limit;
+};
+
+struct report_site {
+	size_t id;
+	/* the innermost Python line, or without one the innermost native frame outside the allocator */
+	const char *file, *path, *function, *module;
+	int line;			/* 0 = native */
+	__u64 offset;			/* native without symbol */
+	enum domain domain;
+	__u64 live_bytes, live_count, alloc_bytes, alloc_count, free_bytes, free_count;
+	double growth_per_s, oldest_s, median_age_s, error_pct;
+	size_t *stacks;			/* indices into profile.stacks, by live bytes */
+	size_t stack_count;
+	/* immediate native caller of the allocator that most live bytes of the site have, NULL = none */
+	const struct named_frame *native;
+};
+
+struct report_process {
+	int pid;
+	const char *comm, *exe, *cgroup;
+	char *const *cmdline;		/* NULL-terminated */
+	const char *python_version, *python_allocator;	/* NULL = unknown */
+	bool free_threaded;
+	const char **allocators;
+	size_t allocator_count;
+
+	const char *mode;
+	struct report_probe *probes;
+	size_t probe_count;
+	double overhead_pct, scale;
+	struct report_coverage coverage;
+	struct report_lost lost;
+	struct report_memory memory;
+	const char *end;		/* why tracing of it ended early, NULL = it did not */
+
+	struct profile profile;		/* stacks; empty ones (nothing live) included */
+	struct report_site *sites;	/* by live_bytes, largest first; all of them */
+	size_t site_count;
+};
+
+struct report {
+	const char *version, *host, *kernel;
+	char started[32];		/* RFC 3339, UTC */
+	double duration_s;
+	struct report_process *processes;
+	size_t process_count;
+	/* what of it to show; exporters that are for people obey it */
+	size_t top;
+	__u64 min_size;
+};
+
+#endif

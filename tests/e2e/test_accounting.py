@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every way to allocate and release, and who called: exact figures for each case of the C fixtures."""
+
+import pytest
+
+from harness import FIXTURES, Fixture, trace
+
+pytestmark = pytest.mark.usefixtures("can_trace")
+
+# Each case of alloc_cases.c is a row of its own; a run that all share traces them together.
+RUNS = {}
+
+
+@pytest.fixture
+def run(tmp_path, some_python, alloc_cases):
+    if some_python.id not in RUNS:
+        with Fixture(
+            some_python.path, "alloc_cases.py", alloc_cases, FIXTURES / "alloc_cases.c"
+        ) as target:
+            RUNS[some_python.id] = trace(tmp_path, target)
+    return RUNS[some_python.id]
+
+
+def check_native(report, truths, module):
+    """The allocator's caller is told with its module, in the site and in every stack of it."""
+    for truth in truths:
+        if truth["domain"] != "raw" or not truth["live_count"] or not truth["native"]:
+            continue
+        (site,) = report.sites_of(truth)
+        assert (site["native"]["module"], site["native"]["function"]) == (module, truth["native"])
+        stacks = [stack for stack in report.stacks if stack["id"] in site["stacks"]]
+        first = [stack["frames"][0] for stack in stacks if stack["live_count"]]
+        assert first
+        for frame in first:
+            assert (frame["kind"], frame["module"]) == ("native", module)
+            assert frame["function"] == truth["native"]
+
+
+@pytest.mark.parametrize("domain", ["raw", "mmap", "file", "brk"])
+def test_accounting(run, domain):
+    run.report.assert_truths([truth for truth in run.truth if truth["domain"] == domain])
+
+
+def test_native_caller(run):
+    check_native(run.report, run.truth, "alloc_cases.so")
+
+
+def test_nothing_lost(run):
+    """Threads that end inside an allocator function are the only exits that are missed."""
+    run.report.assert_nothing_lost("missing_exits")
+
+
+def test_extension(tmp_path, python, leakyext):
+    with Fixture(python.path, "leak_extension.py", leakyext) as target:
+        run = trace(tmp_path, target)
+    truths = [t for t in run.truth if t["domain"] == "raw" or not python.inlined]
+    run.report.assert_truths(truths)
+    check_native(run.report, truths, "leakyext.so")

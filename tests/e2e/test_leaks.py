@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The main job: a leak at a known line is reported with exactly what leaks, and no more after it is freed."""
+
+import glob
+
+import pytest
+
+from harness import Fixture, trace
+
+pytestmark = pytest.mark.usefixtures("can_trace")
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+def test_raw(tmp_path, python, phase):
+    with Fixture(python.path, "leak_raw.py") as target:
+        run = trace(tmp_path, target, phase)
+    run.report.assert_truths(run.truth)
+    run.report.assert_nothing_lost()
+    assert run.report.process["python"]["version"] == python.version
+    assert run.report.process["python"]["allocator"] == "pymalloc"
+    if phase == "live":
+        largest = run.report.sites[0]
+        assert (largest["file"], largest["function"]) == ("leak_raw.py", "leak")
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+def test_object(tmp_path, python, phase):
+    with Fixture(python.path, "leak_object.py") as target:
+        run = trace(tmp_path, target, phase)
+    coverage = run.report.process["trace"]["coverage"]["object"]
+    if python.inlined:
+        # what is not seen is said; what is seen in part makes no false leak
+        assert coverage < 0.5
+        assert "object" in run.tool.stderr
+        objects = [site for site in run.report.sites if site["domain"] == "object"]
+        assert sum(site["live_count"] or 0 for site in objects) == 0
+    else:
+        run.report.assert_truths(run.truth)
+        run.report.assert_nothing_lost()
+        if phase == "live":
+            assert 0.99 < coverage < 1.01
+
+
+def library(name):
+    found = sorted(glob.glob("/usr/lib/*/lib%s.so.*" % name) + glob.glob("/usr/lib*/lib%s.so.*" % name))
+    if not found:
+        pytest.skip("lib%s is not installed" % name)
+    return found[0]
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+@pytest.mark.parametrize("name", ["jemalloc", "tcmalloc_minimal", "mimalloc"])
+def test_preloaded_allocator(tmp_path, some_python, name, phase):
+    environment = {"LD_PRELOAD": library(name)}
+    with Fixture(some_python.path, "leak_raw.py", env=environment) as target:
+        run = trace(tmp_path, target, phase)
+    run.report.assert_truths(run.truth)
+    run.report.assert_nothing_lost()
+    known = name.split("_")[0]
+    assert any(known in text for text in run.report.process["allocators"])
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+@pytest.mark.parametrize("script", ["leak_raw.py", "leak_object.py"])
+def test_without_pymalloc(tmp_path, python, script, phase):
+    with Fixture(python.path, script, env={"PYTHONMALLOC": "malloc"}) as target:
+        run = trace(tmp_path, target, phase)
+    run.report.assert_truths(run.truth)
+    assert run.report.process["python"]["allocator"] == "malloc"
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+def test_debug_hooks(tmp_path, some_python, phase):
+    """The hooks put 24 bytes around every block, twice around a large one: counts are exact."""
+    with Fixture(some_python.path, "leak_raw.py", env={"PYTHONMALLOC": "debug"}) as target:
+        run = trace(tmp_path, target, phase)
+    (truth,) = run.truth
+    size, count = run.report.figures(truth)
+    assert count == truth["live_count"]
+    assert size - truth["live_bytes"] in (0, 24 * count, 48 * count)

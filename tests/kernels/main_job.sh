@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The main job on this kernel: for the system's Python, the newest of pyenv and the 3.14 of
+# tests/fresh/python314 (those of them that are there), trace leak.py and compare the report with
+# what leak.py says of itself. tests/kernels/run runs it inside each guest; it runs on any machine by
+# hand as well. Exits 77 where there is nothing to run, 1 on a difference.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+tracer=${PYLEAK_BPF:-build/pyleak-bpf}
+work=$(mktemp -d)
+target='' trace=''
+
+# shellcheck disable=SC2317 # called by the trap
+cleanup() {
+	[ -z "$trace" ] || kill "$trace" 2>/dev/null || true
+	[ -z "$target" ] || kill "$target" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+# wait_for FILE TEXT SECONDS: until a line of FILE begins so; fails when the time is up
+wait_for() {
+	local tick
+
+	for ((tick = 0; tick < $3 * 10; tick++)); do
+		grep -q "^$2" "$1" 2>/dev/null && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# main_job PYTHON: 0 if the report is right
+main_job() {
+	local python=$1 status=0
+
+	mkfifo "$work/stdin"
+	: >"$work/stdout"
+	: >"$work/stderr"
+	"$python" -I tests/kernels/leak.py <"$work/stdin" >"$work/stdout" &
+	target=$!
+	exec 3>"$work/stdin"
+	wait_for "$work/stdout" READY 30 || { echo "$python: leak.py does not start"; return 1; }
+
+	"$tracer" --pid "$target" --mode exact -d 5s -o "$work/out.json" >/dev/null 2>"$work/stderr" &
+	trace=$!
+	if wait_for "$work/stderr" 'pyleak-bpf: tracing started' 60; then
+		echo go >&3
+		wait_for "$work/stdout" '{' 30 || echo "$python: leak.py does not finish"
+	fi
+	wait "$trace" || status=$?
+	trace=''
+	echo end >&3 || true # it may be gone, if the tracer did it harm: seen below
+	exec 3>&-
+	wait "$target" || { echo "$python: leak.py ended with $?"; status=1; }
+	target=''
+	rm "$work/stdin"
+
+	if [ "$status" -eq 0 ]; then
+		"$python" -I tests/kernels/check.py "$work/out.json" "$(grep '^{' "$work/stdout")" \
+			>"$work/check" 2>&1 || status=1
+		echo "$("$python" -V): $(cat "$work/check")"
+	fi
+	[ "$status" -eq 0 ] || sed "s/^/    /" "$work/stderr"
+	return "$status"
+}
+
+# newest_pyenv: the newest interpreter of pyenv, if it may be read
+newest_pyenv() {
+	local root=${PYENV_ROOT:-$HOME/.pyenv} version
+
+	version=$(find "$root/versions" -maxdepth 1 -name '3.*' -printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$version" ] && [ -x "$root/versions/$version/bin/python3" ] && echo "$root/versions/$version/bin/python3"
+}
+
+[ -x "$tracer" ] || { echo "no $tracer: run make first"; exit 77; }
+pythons=()
+[ -x /usr/bin/python3 ] && pythons+=(/usr/bin/python3)
+pyenv=$(newest_pyenv) && pythons+=("$pyenv")
+newest=$(tests/fresh/python314 --cached 3.14 2>/dev/null) && pythons+=("$newest")
+[ ${#pythons[@]} -gt 0 ] || { echo "no Python"; exit 77; }
+
+failed=0
+for python in "${pythons[@]}"; do
+	main_job "$python" || failed=1
+done
+exit "$failed"

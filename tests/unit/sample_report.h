@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sample_report.h - one report made by hand, with all that is awkward in it
+ *
+ * Names as a hostile target may choose them; a library that allocates; address space; a second
+ * process without Python; figures that were not measured. tests/golden/ holds what each exporter
+ * makes of it.
+ */
+#ifndef SAMPLE_REPORT_H
+#define SAMPLE_REPORT_H
+
+#include "report.h"
+
+#define PY(name, where, number)                                                                    \
+	{                                                                                          \
+		.kind = FRAME_PYTHON, .function = (name), .file = (where),                         \
+		.path = "/srv/shop/" where, .line = (number)                                       \
+	}
+#define NATIVE(name, where, at)                                                                    \
+	{                                                                                          \
+		.kind = FRAME_NATIVE, .function = (name), .module = (where), .offset = (at)        \
+	}
+#define NOTE(text)                                                                                 \
+	{                                                                                          \
+		.kind = FRAME_NOTE, .function = (text)                                             \
+	}
+#define STACK(where, of, bytes, blocks, age)                                                       \
+	{                                                                                          \
+		.domain = (where), .frames = (of), .frame_count = sizeof(of) / sizeof(*(of)),      \
+		.live_bytes = (bytes), .live_count = (blocks), .alloc_bytes = 2 * (bytes),         \
+		.alloc_count = 2 * (blocks), .free_bytes = (bytes), .free_count = (blocks),        \
+		.oldest_s = 2 * (age), .median_age_s = (age), .hash = (bytes) ^ 0x5eed             \
+	}
+
+#define MIB (1024 * 1024ULL)
+
+#define HOSTILE "<script>alert('\"&x;y\")</script>\n\033[31mred\u202e]]>"
+
+static struct named_frame sample_put[] = {
+	NATIVE("PyByteArray_Resize", "libpython3.11.so.1.0", 0x1234),
+	PY("Cache.put", "cache.py", 42),
+	PY("Handler.handle_request", "handler.py", 118),
+	PY("serve_forever", "server.py", 310),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_put_batch[] = {
+	NATIVE("PyByteArray_Resize", "libpython3.11.so.1.0", 0x1234),
+	PY("Cache.put", "cache.py", 42),
+	PY("Warmer.<lambda>", "warmer.py", 9),
+	PY("Thread.run", "threading.py", 975),
+	NOTE("[truncated]"),
+};
+static struct named_frame sample_numpy[] = {
+	NATIVE("npy_alloc_cache", "_multiarray_umath.cpython-311-x86_64-linux-gnu.so", 0x40),
+	NATIVE(NULL, "_multiarray_umath.cpython-311-x86_64-linux-gnu.so", 0x1a2b),
+	PY("Model.predict", "model.py", 77),
+	PY("Handler.handle_request", "handler.py", 120),
+	PY("serve_forever", "server.py", 310),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_hostile[] = {
+	PY(HOSTILE, "evil;name.py", 7),
+	PY("Größe.日本語", "unicodé.py", 1),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_tiny[] = {
+	PY("tick", "app.py", 5),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_dead[] = {
+	PY("Request.__init__", "handler.py", 20),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_unknown[] = {NOTE("[stack not known]")};
+static struct named_frame sample_arena[] = {
+	PY("Cache.put", "cache.py", 42),
+	PY("<module>", "app.py", 12),
+};
+static struct named_frame sample_worker[] = {
+	NATIVE("g_malloc", "libglib-2.0.so.0", 0x19),
+	NATIVE(NULL, NULL, 0x7f00dead),
+};
+
+static struct profile_stack sample_stacks[] = {
+	STACK(DOMAIN_RAW, sample_put, 64 * MIB, 4096, 14.5),
+	STACK(DOMAIN_RAW, sample_put_batch, 16 * MIB, 1024, 9.25),
+	STACK(DOMAIN_RAW, sample_numpy, 9 * MIB + 512, 3, 25),
+	STACK(DOMAIN_OBJECT, sample_hostile, 3 * MIB, 65536, 0.5),
+	STACK(DOMAIN_OBJECT, sample_tiny, 56, 1, -1),
+	STACK(DOMAIN_OBJECT, sample_dead, 0, 0, -1),
+	STACK(DOMAIN_RAW, sample_unknown, 70000, 12, 3),
+	STACK(DOMAIN_MMAP, sample_arena, 81 * MIB, 81, 15),
+	STACK(DOMAIN_OBJECT, sample_dead, 0, 0, -1),
+};
+static struct profile_stack sample_worker_stacks[] = {
+	STACK(DOMAIN_RAW, sample_worker, 5 * MIB, 5, 20),
+};
+
+static size_t sample_ids[][2] = {{0, 1}, {2}, {3}, {4}, {5}, {6}, {7}};
+
+#define SITE(number, of, where, bytes, blocks, growth, age, ids, caller)                           \
+	{                                                                                          \
+		.id = (number), .file = (of).file, .path = (of).path, .function = (of).function,   \
+		.module = (of).module, .line = (of).line, .domain = (where),                       \
+		.live_bytes = (bytes), .live_count = (blocks), .alloc_bytes = 2 * (bytes),         \
+		.alloc_count = 2 * (blocks), .free_bytes = (bytes), .free_count = (blocks),        \
+		.growth_per_s = (growth), .oldest_s = 2 * (age), .median_age_s = (age),            \
+		.error_pct = NAN, .stacks = sample_ids[ids], .stack_count = (ids) ? 1 : 2,         \
+		.native = (caller)                                                                 \
+	}
+
+/* A fresh copy of the report; what it points to is static. */
+static inline const struct report *sample_report(void)
+{
+	static const char *allocators[] = {"glibc 2.36"};
+	static char *cmdline[] = {"/usr/bin/python3.11", "/srv/shop/app.py", "--port=8080",
+				  "a b\"\033]0;owned\a", NULL};
+	static char *worker_cmdline[] = {"/usr/libexec/worker", NULL};
+	static struct report_probe probes[] = {
+		{"malloc", "libc.so.6", "enter", 0, 540},
+		{"malloc", "libc.so.6", "return", 0, 600.5},
+		{"_PyObject_Malloc", "libpython3.11.so.1.0", "enter", 18, NAN},
+		{"free", "libc.so.6", "free", 4, 310},
+	};
+	static struct report_site sites[7], worker_sites[1];
+	static struct report_process processes[2];
+	static struct report report;
+	const struct report_site made[] = {
+		SITE(0, sample_arena[0], DOMAIN_MMAP, 81 * MIB, 81, 2796202.5, 15, 6, NULL),
+		SITE(1, sample_put[1], DOMAIN_RAW, 80 * MIB, 5120, 2796202.5, 14.5, 0,
+		     &sample_put[0]),
+		SITE(2, sample_numpy[2], DOMAIN_RAW, 9 * MIB + 512, 3, 0, 25, 1, &sample_numpy[0]),
+		SITE(3, sample_hostile[0], DOMAIN_OBJECT, 3 * MIB, 65536, 104857.6, 0.5, 2, NULL),
+		SITE(4, sample_unknown[0], DOMAIN_RAW, 70000, 12, -12, 3, 5, NULL),
+		SITE(5, sample_tiny[0], DOMAIN_OBJECT, 56, 1, NAN, -1, 3, NULL),
+		SITE(6, sample_dead[0], DOMAIN_OBJECT, 0, 0, 0, -1, 4, NULL),
+	};
+	const struct report_site worker_made[] = {
+		SITE(0, sample_worker[0], DOMAIN_RAW, 5 * MIB, 5, 174762.6, 20, 1, NULL),
+	};
+
+	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
+		sites[i] = made[i];
+	worker_sites[0] = worker_made[0];
+	worker_sites[0].stacks = &sample_ids[0][0];
+	processes[0] = (struct report_process){
+		.pid = 1234,
+		.comm = "python3.11",
+		.exe = "/usr/bin/python3.11",
+		.cgroup = "/system.slice/shop.service",
+		.cmdline = cmdline,
+		.python_version = "3.11.7",
+		.python_allocator = "pymalloc",
+		.allocators = allocators,
+		.allocator_count = 1,
+		.mode = "exact",
+		.probes = probes,
+		.probe_count = 4,
+		.overhead_pct = NAN,
+		.scale = 1,
+		.coverage = {0.9996, NAN, 1, 1, NULL, "all functions probed"},
+		.lost = {.unmatched_frees = 1204,
+			 .truncated_stacks = 2,
+			 .unwind_errors = 1,
+			 .live_full = 17,
+			 .live_full_bytes = 4096,
+			 .stacks = 12,
+			 .unknown_stacks = 12},
+		.memory = {126248550, 42257613, 2799703.4, 512 * MIB, 146.6},
+		.profile = {sample_stacks, sizeof(sample_stacks) / sizeof(*sample_stacks), NULL},
+		.sites = sites,
+		.site_count = sizeof(made) / sizeof(*made),
+	};
+	processes[1] = (struct report_process){
+		.pid = 1240,
+		.comm = "work\x1b[2Jer",
+		.exe = "/usr/libexec/worker",
+		.cmdline = worker_cmdline,
+		.mode = "sampled",
+		.overhead_pct = 1.4,
+		.scale = 64,
+		.coverage = {NAN, 0.913, NAN, NAN, NULL, NULL},
+		.memory = {9437184, REPORT_UNMEASURED, NAN, REPORT_UNMEASURED, NAN},
+		.end = "the process exited",
+		.profile = {sample_worker_stacks, 1, NULL},
+		.sites = worker_sites,
+		.site_count = 1,
+	};
+	worker_sites[0].error_pct = 3.25;
+	report = (struct report){
+		.version = "0.1.0",
+		.host = "shop-1",
+		.kernel = "6.1.0-18-amd64",
+		.started = "2024-03-01T12:00:00Z",
+		.duration_s = 30,
+		.processes = processes,
+		.process_count = 2,
+		.top = 10,
+	};
+	return &report;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * analyze.h - what a profile means: sites, growth, coverage
+ *
+ * Pure: what is not in the arguments (the clock, /proc, the host's name) is not looked at.
+ */
+#ifndef ANALYZE_H
+#define ANALYZE_H
+
+#include "report.h"
+#include "snapshot.h"
+
+/* --- sites (sites.c) --- */
+
+/*
+ * Groups the stacks of process->profile into process->sites: by domain and innermost Python line
+ * (path, line, function); where there is none, by innermost native frame (module and symbol, or
+ * offset without one); where it is not known, by the note that says so. A note ahead of the first
+ * Python frame is the site: the line behind it is a caller, and to blame it would be a guess.
+ *
+ * Largest live_bytes first, equals in the order of their text; id = index. A site's median age is
+ * the median of its stacks' medians, weighted by their live blocks: exact for one stack, otherwise
+ * off by at most the spread within the stacks. Ages that no stack has are NAN, and so is growth. 0
+ * or -ENOMEM. Free with analyze__free_sites().
+ */
+int analyze__sites(struct report_process *process);
+void analyze__free_sites(struct report_process *process);
+
+/* --- growth (history.c) --- */
+
+/*
+ * Live bytes of each site and RSS of one process over time; bounded in sites and in samples. NULL:
+ * no memory.
+ */
+struct history;
+struct history *history__new(void);
+void history__free(struct history *history);
+
+/*
+ * Adds what process shows at now_s (seconds on any clock, not decreasing), then sets the
+ * growth_per_s of its memory and of its sites from all samples so far. Sites that are not in it, or
+ * have been empty at every sample, are forgotten. 0 or -ENOMEM (nothing is added, growth is NAN).
+ */
+int history__add(struct history *history, double now_s, struct report_process *process);
+
+/*
+ * Bytes per second: the median of the slopes between any two samples (Theil-Sen), which up to 29 %
+ * of outliers do not move. NAN with less than two samples.
+ */
+double history__growth(const struct history *history, const struct report_site *site);
+double history__rss_growth(const struct history *history);
+
+/* --- coverage (coverage.c) --- */
+
+/*
+ * The share of what was allocated that the probes saw, 0..1; NAN where it was not measured or
+ * nothing was allocated.
+ *
+ * object: A allocations and F releases were seen, and pymalloc's own books say that N blocks more
+ * are in use than at the start. What A - F lacks of N (or has too much: a release not seen) was
+ * missed: A / (A + |N - (A - F)|). mmap, brk: bytes of new anonymous memory in the model / all that
+ * appeared. raw: never measured here. The notes stay as they are.
+ */
+void analyze__coverage(const struct snapshot *snapshot, __u32 target_index,
+		       struct report_coverage *coverage);
+
+#endif

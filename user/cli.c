@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+
+static const char help[] =
+	"pyleak-bpf: which line of a live Python process allocates what stays\n"
+	"\n"
+	"  sudo pyleak-bpf --pid PID [options]      trace a live process, until Ctrl-C\n"
+	"  sudo pyleak-bpf [options] -- CMD [ARGS]  start CMD and trace it from its first instruction\n"
+	"\n"
+	"  -p, --pid PID        process to trace; may be given many times\n"
+	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process ends\n"
+	"  -i, --interval T     refresh every T; default 5s\n"
+	"  -o, --output FILE    write the report to FILE at the end; may be given many times;\n"
+	"                       the ending says what: .json .folded .svg; - is stdout, with -f\n"
+	"  -f, --format NAME    format of the -o before it: json, folded, svg\n"
+	"  -m, --mode MODE      exact: every allocation and release (the only mode so far)\n"
+	"  -t, --top N          show N sites; default 10\n"
+	"      --min-size N     show sites of at least N live bytes (64K, 1M)\n"
+	"      --older T        count only blocks that have been alive for T\n"
+	"      --live-max N     most live blocks to follow; default 2097152\n"
+	"      --stacks-max N   most distinct stacks; default 65536\n"
+	"  -q, --quiet          errors only\n"
+	"  -v, --verbose        say more; twice: libraries' messages, too\n"
+	"      --version, --help\n"
+	"\n"
+	"Exit status: 0 done, 1 failed while running, 2 wrong usage, 77 this kernel or process cannot be traced.\n";
+
+enum {
+	OPTION_MIN_SIZE = 256,
+	OPTION_OLDER,
+	OPTION_LIVE_MAX,
+	OPTION_STACKS_MAX,
+	OPTION_VERSION,
+};
+
+static const struct option options[] = {
+	{"pid", required_argument, NULL, 'p'},
+	{"duration", required_argument, NULL, 'd'},
+	{"interval", required_argument, NULL, 'i'},
+	{"output", required_argument, NULL, 'o'},
+	{"format", required_argument, NULL, 'f'},
+	{"mode", required_argument, NULL, 'm'},
+	{"top", required_argument, NULL, 't'},
+	{"min-size", required_argument, NULL, OPTION_MIN_SIZE},
+	{"older", required_argument, NULL, OPTION_OLDER},
+	{"live-max", required_argument, NULL, OPTION_LIVE_MAX},
+	{"stacks-max", required_argument, NULL, OPTION_STACKS_MAX},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static const struct unit time_units[] = {
+	{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0},
+};
+
+static const struct unit size_units[] = {
+	{"", 1},
+	{"B", 1},
+	{"K", 1 << 10},
+	{"M", 1 << 20},
+	{"G", 1 << 30},
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{NULL, 0},
+};
+
+/* A number, perhaps followed by a unit; 0 or -EINVAL. */
+static int parse_quantity(const char *text, const struct unit *units, double *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtod(text, &end);
+	if (end == text || errno || !isfinite(*value) || *value < 0)
+		return -EINVAL;
+	for (; units->name; units++) {
+		if (!strcasecmp(units->name, end)) {
+			*value *= units->factor;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int usage(const char *what, const char *value, const char *wanted)
+{
+	return log__fail(EXIT_USAGE, "%s %s: %s (see --help)", what, value, wanted);
+}
+
+static int parse_time(const char *option, const char *text, double least, double *seconds)
+{
+	if (parse_quantity(text, time_units, seconds) || *seconds < least || *seconds > 1e9)
+		return usage(option, text, "want a time such as 30s, 5m or 1h");
+	return 0;
+}
+
+static int parse_size(const char *option, const char *text, __u64 *bytes)
+{
+	double value;
+
+	if (parse_quantity(text, size_units, &value) || value > 1e18)
+		return usage(option, text, "want a size such as 4096, 64K or 1M");
+	*bytes = value;
+	return 0;
+}
+
+static int parse_count(const char *option, const char *text, long most, long *count)
+{
+	char *end;
+
+	errno = 0;
+	*count = strtol(text, &end, 10);
+	if (errno || end == text || *end || *count < 1 || *count > most)
+		return log__fail(EXIT_USAGE, "%s %s: want a number from 1 to %ld (see --help)",
+				 option, text, most);
+	return 0;
+}
+
+static int add_pid(struct cli *cli, const char *text)
+{
+	long pid;
+	int err = parse_count("--pid", text, INT_MAX, &pid);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < cli->pid_count; i++)
+		if (cli->pids[i] == pid)
+			return 0;
+	if (cli->pid_count == CLI_MAX_PIDS)
+		return log__fail(EXIT_USAGE, "--pid: at most %d processes at once", CLI_MAX_PIDS);
+	cli->pids[cli->pid_count++] = pid;
+	return 0;
+}
+
+static int add_output(struct cli *cli, const char *path)
+{
+	if (cli->output_count == CLI_MAX_OUTPUTS)
+		return log__fail(EXIT_USAGE, "--output: at most %d files", CLI_MAX_OUTPUTS);
+	cli->outputs[cli->output_count++].path = path;
+	return 0;
+}
+
+/* -f belongs to the -o before it; alone it means stdout. */
+static int set_format(struct cli *cli, const char *format)
+{
+	if (!cli->output_count || cli->outputs[cli->output_count - 1].format)
+		if (add_output(cli, "-"))
+			return -EXIT_USAGE;
+	cli->outputs[cli->output_count - 1].format = format;
+	return 0;
+}
+
+static int set_mode(struct cli *cli, const char *mode)
+{
+	static const char *const later[] = {"sampled", "growth", "census"};
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (!strcmp(mode, later[i]))
+			return usage("--mode", mode, "this version has the mode exact only");
+	if (strcmp(mode, "exact") && strcmp(mode, "auto"))
+		return usage("--mode", mode, "no such mode; this version has exact");
+	cli->mode = "exact";
+	return 0;
+}
+
+static int parse_option(struct cli *cli, int option, const char *value)
+{
+	long count;
+	int err = 0;
+
+	switch (option) {
+	case 'p':
+		return add_pid(cli, value);
+	case 'd':
+		return parse_time("--duration", value, 0.001, &cli->duration_s);
+	case 'i':
+		return parse_time("--interval", value, 0.1, &cli->interval_s);
+	case 'o':
+		return add_output(cli, value);
+	case 'f':
+		return set_format(cli, value);
+	case 'm':
+		return set_mode(cli, value);
+	case 't':
+		err = parse_count("--top", value, 1000000, &count);
+		cli->top = count;
+		return err;
+	case OPTION_MIN_SIZE:
+		return parse_size("--min-size", value, &cli->min_size);
+	case OPTION_OLDER:
+		return parse_time("--older", value, 0, &cli->older_s);
+	case OPTION_LIVE_MAX:
+		err = parse_count("--live-max", value, 1L << 28, &count);
+		cli->live_max = count;
+		return err;
+	case OPTION_STACKS_MAX:
+		err = parse_count("--stacks-max", value, 1L << 24, &count);
+		cli->stacks_max = count;
+		return err;
+	case 'q':
+		cli->verbosity = -1;
+		return 0;
+	case 'v':
+		cli->verbosity++;
+		return 0;
+	case 'h':
+		fputs(help, stdout);
+		cli->done = true;
+		return 0;
+	case OPTION_VERSION:
+		printf("pyleak-bpf %s\n", PYLEAK_VERSION);
+		cli->done = true;
+		return 0;
+	}
+	return -EXIT_USAGE;
+}
+
+static int bad_option(int argc, char **argv, int option)
+{
+	const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+
+	if (option == ':')
+		return log__fail(EXIT_USAGE, "option %s needs a value (see --help)", given);
+	if (optopt > 0 && optopt < 256)
+		return log__fail(EXIT_USAGE, "no such option: -%c (see --help)", optopt);
+	return log__fail(EXIT_USAGE, "no such option: %s (see --help)", given);
+}
+
+static int check(const struct cli *cli)
+{
+	if (!cli->pid_count && !cli->command)
+		return log__fail(EXIT_USAGE,
+				 "what to trace? give --pid PID, or a command after -- (see --help)");
+	if (cli->pid_count && cli->command)
+		return log__fail(EXIT_USAGE, "give either --pid or a command, not both");
+	for (size_t i = 0; i < cli->output_count; i++)
+		if (!strcmp(cli->outputs[i].path, "-") && !cli->outputs[i].format)
+			return log__fail(EXIT_USAGE, "-o - needs a format: -f json, folded or svg");
+	return 0;
+}
+
+int cli__parse(int argc, char **argv, struct cli *cli)
+{
+	int option, err;
+
+	*cli = (struct cli){.mode = "exact", .interval_s = 5, .top = 10};
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:p:d:i:o:f:m:t:qvh", options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return bad_option(argc, argv, option);
+		err = parse_option(cli, option, optarg);
+		if (err || cli->done)
+			return err;
+	}
+	if (optind < argc && strcmp(argv[optind - 1], "--"))
+		return log__fail(EXIT_USAGE, "%s: not an option; a command to start goes after --",
+				 argv[optind]);
+	if (optind < argc)
+		cli->command = argv + optind;
+	return check(cli);
+}

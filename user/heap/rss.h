@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rss.h - resident memory of a process
+ */
+#ifndef RSS_H
+#define RSS_H
+
+#include <linux/types.h>
+#include <sys/types.h>
+
+/* Resident bytes by /proc/PID/statm, exact to the kernel's per-CPU counters. 0, or -ESRCH. */
+int rss__read(pid_t pid, __u64 *bytes);
+
+#endif

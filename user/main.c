@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * main.c - the pipeline on one screen: run() at the end; above it, what each step holds
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyze/assemble.h"
+#include "cli.h"
+#include "discover/discover.h"
+#include "export/export.h"
+#include "heap/pools.h"
+#include "heap/rss.h"
+#include "lib/log.h"
+#include "lib/out_file.h"
+#include "plan/planner.h"
+#include "privileges.h"
+#include "symbolize/symbolize.h"
+#include "trace/trace.h"
+
+/* One process and what each stage keeps of it. */
+struct subject {
+	struct target *target;
+	struct plan *plan;
+	struct pools *pools;		/* NULL = pymalloc's pools were not found */
+	struct symbolizer *symbolizer;
+	struct history *history;
+	struct memory_info memory;
+	double last_refresh_s;		/* of the modules */
+};
+
+struct output {
+	const struct exporter *exporter;
+	struct out_file *file;
+};
+
+struct session {
+	struct cli cli;
+	struct subject subjects[CLI_MAX_PIDS];
+	size_t subject_count;
+	struct output outputs[CLI_MAX_OUTPUTS];
+	bool stdout_taken;		/* by an output: no report for people there */
+	struct tracer *tracer;
+	pid_t child;			/* that we started, 0 = none */
+	struct utsname host;
+	time_t started;
+	double start_s;			/* monotonic */
+	double live_cost_s;		/* what reading the live table took last time */
+};
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+	(void)signal_number;
+	stop_requested = 1;
+}
+
+static double monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static int open_outputs(struct session *s)
+{
+	char known[128];
+	int err;
+
+	for (size_t i = 0; i < s->cli.output_count; i++) {
+		const struct cli_output *wanted = &s->cli.outputs[i];
+		struct output *output = &s->outputs[i];
+
+		output->exporter = wanted->format ? exporter__by_name(wanted->format)
+						  : exporter__by_path(wanted->path);
+		if (!output->exporter && wanted->format)
+			return log__fail(EXIT_USAGE, "no such format: %s (there are %s)",
+					 wanted->format, exporter__names(known, sizeof(known)));
+		if (!output->exporter)
+			return log__fail(EXIT_USAGE,
+					 "cannot tell the format of %s: the name must end in one of %s",
+					 wanted->path, exporter__endings(known, sizeof(known)));
+		err = out_file__open(wanted->path, &output->file);
+		if (err)
+			return log__fail(EXIT_FAILED, "cannot write %s: %s; choose another place with -o",
+					 wanted->path, strerror(-err));
+		if (!strcmp(wanted->path, "-"))
+			s->stdout_taken = true;
+	}
+	return 0;
+}
+
+static int module_at(void *context, __u32 index, __u64 address)
+{
+	struct session *s = context;
+	struct subject *subject = &s->subjects[index];
+	int module = target__module_at(subject->target, address);
+
+	/* Perhaps loaded since; a process may not make us read its maps without end. */
+	if (module < 0 && monotonic_s() - subject->last_refresh_s > 0.2) {
+		target__refresh_modules(subject->target);
+		subject->last_refresh_s = monotonic_s();
+		module = target__module_at(subject->target, address);
+	}
+	return module;
+}
+
+static int open_tracer(struct session *s)
+{
+	struct hook hooks[MAX_HOOKS];
+	struct tracer_options options = {
+		.hooks = hooks,
+		.hook_count = hook_count,
+		.live_max = s->cli.live_max,
+		.stacks_max = s->cli.stacks_max,
+		.module_at = module_at,
+		.module_context = s,
+	};
+
+	for (size_t i = 0; i < hook_count; i++)
+		hooks[i] = hook_table[i].hook;
+	return tracer__open(&options, &s->tracer);
+}
+
+static bool is_python(pid_t pid)
+{
+	struct target *target;
+	bool found;
+
+	if (target__discover(pid, &target))
+		return false;
+	found = target->python.flavour != PYTHON_NONE;
+	target__free(target);
+	return found;
+}
+
+static int add_subject(struct session *s, pid_t pid)
+{
+	struct subject *subject = &s->subjects[s->subject_count];
+	int err = target__discover(pid, &subject->target);
+
+	if (err)
+		return err;
+	s->subject_count++;
+	err = target__supported(subject->target);
+	if (err)
+		return err;
+	err = plan__make(subject->target, &subject->plan);
+	if (err)
+		return log__fail(EXIT_CANNOT_TRACE,
+				 "process %d: no allocator function to probe was found (%s)", pid,
+				 strerror(-err));
+	subject->symbolizer = symbolizer__new();
+	subject->history = history__new();
+	if (!subject->symbolizer || !subject->history)
+		return log__fail(EXIT_FAILED, "no memory");
+	return 0;
+}
+
+static int add_subjects(struct session *s)
+{
+	int err;
+
+	if (s->cli.command) {
+		err = tracer__launch(s->tracer, s->cli.command, is_python, &s->child);
+		if (err)
+			return err;
+		return add_subject(s, s->child);
+	}
+	for (size_t i = 0; i < s->cli.pid_count; i++) {
+		err = add_subject(s, s->cli.pids[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What can be seen of a process from outside; keeps the last figures of one that has ended. */
+static void observe(struct subject *subject)
+{
+	struct memory_info *memory = &subject->memory;
+	long long blocks;
+
+	if (!rss__read(subject->target->pid, &memory->rss) && !memory->rss_start)
+		memory->rss_start = memory->rss;
+	if (!subject->pools && subject->target->python.flavour == PYTHON_OK)
+		pools__open(subject->target, &subject->pools);
+	if (subject->pools && !pools__blocks_in_use(subject->pools, &blocks)) {
+		if (memory->pool_blocks_start < 0)
+			memory->pool_blocks_start = blocks;
+		memory->pool_blocks = blocks;
+	}
+}
+
+static int start(struct session *s)
+{
+	struct sigaction action = {.sa_handler = request_stop};
+	size_t probes = 0;
+	int err;
+
+	for (size_t i = 0; i < s->subject_count; i++) {
+		struct subject *subject = &s->subjects[i];
+
+		err = tracer__add(s->tracer, i, subject->target, subject->plan);
+		if (err)
+			return err;
+		probes += subject->plan->probe_count;
+		subject->memory.pool_blocks_start = subject->memory.pool_blocks = -1;
+		if (subject->target->python.initialized)
+			observe(subject);
+		else
+			subject->memory.pool_blocks_start = 0;
+	}
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	privileges__drop();
+	uname(&s->host);
+	s->started = time(NULL);
+	s->start_s = monotonic_s();
+	err = tracer__activate(s->tracer);
+	if (err)
+		return log__fail(EXIT_FAILED, "cannot start to count: %s", strerror(-err));
+	if (s->child)
+		tracer__resume(s->child);
+	log__info("tracing started: %zu %s, %zu probes, mode %s; Ctrl-C ends it and reports",
+		  s->subject_count, s->subject_count == 1 ? "process" : "processes", probes,
+		  s->cli.mode);
+	return 0;
+}
+
+/* Whether no process is left to trace. */
+static bool all_ended(struct session *s)
+{
+	size_t ended = 0;
+
+	for (size_t i = 0; i < s->subject_count; i++) {
+		struct subject *subject = &s->subjects[i];
+		struct pollfd gone = {.fd = subject->target->pidfd, .events = POLLIN};
+
+		if (!subject->memory.ended && poll(&gone, 1, 0) == 1)
+			subject->memory.ended = true;
+		if (!subject->memory.replaced && tracer__replaced(s->tracer, i))
+			subject->memory.replaced = true;
+		ended += subject->memory.ended || subject->memory.replaced;
+	}
+	return ended == s->subject_count;
+}
+
+/* The tracer measures the address space; the rest was observed here. */
+static void add_observation(struct memory_info *to, const struct memory_info *seen)
+{
+	to->rss = seen->rss;
+	to->rss_start = seen->rss_start;
+	to->pool_blocks_start = seen->pool_blocks_start;
+	to->pool_blocks = seen->pool_blocks;
+	to->ended = seen->ended;
+	to->replaced = seen->replaced;
+}
+
+static void free_report(struct report *report)
+{
+	for (size_t i = 0; i < report->process_count; i++)
+		profile__free(&report->processes[i].profile);
+	assemble__end(report);
+}
+
+static int build_report(struct session *s, bool final, struct report *report)
+{
+	bool with_live = final || s->cli.older_s > 0 || s->live_cost_s < s->cli.interval_s / 20;
+	double before_s = monotonic_s(), duration_s = before_s - s->start_s;
+	struct snapshot *snapshot;
+	int err;
+
+	for (size_t i = 0; i < s->subject_count; i++)
+		if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
+			observe(&s->subjects[i]);
+	err = tracer__snapshot(s->tracer, with_live, s->cli.older_s, &snapshot);
+	if (err)
+		return err;
+	if (with_live)
+		s->live_cost_s = monotonic_s() - before_s;
+
+	err = assemble__begin(report, s->subject_count, s->started, duration_s);
+	report->host = s->host.nodename;
+	report->kernel = s->host.release;
+	report->top = s->cli.top;
+	report->min_size = s->cli.min_size;
+	for (size_t i = 0; !err && i < s->subject_count; i++) {
+		struct subject *subject = &s->subjects[i];
+		struct report_process *process = &report->processes[i];
+
+		add_observation(&snapshot->memory[i], &subject->memory);
+		err = symbolize__profile(snapshot, subject->target, i, subject->symbolizer,
+					 &process->profile);
+		if (!err)
+			err = assemble__process(snapshot, i, subject->target, subject->plan,
+						subject->history, s->cli.mode, duration_s, process);
+	}
+	snapshot__free(snapshot);
+	return err;
+}
+
+static int terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		return size.ws_col;
+	return columns && atoi(columns) > 0 ? atoi(columns) : 120;
+}
+
+static void print_terminal(struct session *s, const struct report *report, bool live)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	struct terminal_options options = {
+		.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),
+		.width = terminal_width(),
+		.live = live,
+	};
+
+	if (s->stdout_taken || s->cli.verbosity < 0)
+		return;
+	if (isatty(STDOUT_FILENO))
+		fputs("\033[H\033[J", stdout);
+	terminal__print(report, stdout, &options);
+	fflush(stdout);
+}
+
+static int refresh(struct session *s)
+{
+	struct report report = {0};
+	int err = build_report(s, false, &report);
+
+	if (!err && isatty(STDOUT_FILENO))
+		print_terminal(s, &report, true);
+	else if (!err)
+		log__debug("%.0f s: %zu sites", report.duration_s,
+			   report.process_count ? report.processes[0].site_count : 0);
+	free_report(&report);
+	return err;
+}
+
+static int watch(struct session *s)
+{
+	double next_s = s->start_s + s->cli.interval_s, now_s;
+	int err;
+
+	while (!stop_requested && !all_ended(s)) {
+		err = tracer__poll(s->tracer, 100);
+		now_s = monotonic_s();
+		if (!err && s->cli.duration_s && now_s - s->start_s >= s->cli.duration_s)
+			break;
+		if (!err && now_s >= next_s) {
+			err = refresh(s);
+			next_s = monotonic_s() + s->cli.interval_s;
+		}
+		if (err)
+			return log__fail(EXIT_FAILED, "cannot read the maps: %s", strerror(-err));
+	}
+	return 0;
+}
+
+static int finish(struct session *s)
+{
+	struct report report = {0};
+	int err, failed = 0;
+
+	all_ended(s);
+	tracer__deactivate(s->tracer);
+	err = build_report(s, true, &report);
+	if (err) {
+		free_report(&report);
+		return log__fail(EXIT_FAILED, "cannot make the report: %s", strerror(-err));
+	}
+	print_terminal(s, &report, false);
+	for (size_t i = 0; i < s->cli.output_count; i++) {
+		struct output *output = &s->outputs[i];
+
+		err = output->exporter->write(&report, out_file__stream(output->file));
+		if (!err)
+			err = out_file__commit(output->file);
+		else
+			out_file__discard(output->file);
+		output->file = NULL;
+		if (err)
+			failed = log__fail(EXIT_FAILED, "cannot write %s: %s", s->cli.outputs[i].path,
+					   strerror(-err));
+	}
+	free_report(&report);
+	return failed;
+}
+
+static int run(struct session *s)
+{
+	int err = open_outputs(s);
+
+	if (!err)
+		err = requirements__check();
+	if (!err)
+		err = open_tracer(s);
+	if (!err)
+		err = add_subjects(s);
+	if (!err)
+		err = start(s);
+	if (!err)
+		err = watch(s);
+	if (!err)
+		err = finish(s);
+	return err;
+}
+
+static void close_session(struct session *s, int err)
+{
+	for (size_t i = 0; i < s->cli.output_count; i++)
+		out_file__discard(s->outputs[i].file);
+	tracer__free(s->tracer);
+	if (s->child && err)
+		kill(s->child, SIGKILL);
+	if (s->child)
+		waitpid(s->child, NULL, err ? 0 : WNOHANG);
+	for (size_t i = 0; i < s->subject_count; i++) {
+		struct subject *subject = &s->subjects[i];
+
+		history__free(subject->history);
+		symbolizer__free(subject->symbolizer);
+		pools__close(subject->pools);
+		plan__free(subject->plan);
+		target__free(subject->target);
+	}
+	free(s);
+}
+
+int main(int argc, char **argv)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return EXIT_FAILED;
+	err = cli__parse(argc, argv, &s->cli);
+	log__set_level(s->cli.verbosity);
+	if (!err && !s->cli.done)
+		err = run(s);
+	close_session(s, err);
+	return -err;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * privileges.h - what we give up once everything is attached
+ */
+#ifndef PRIVILEGES_H
+#define PRIVILEGES_H
+
+/*
+ * Keeps the capabilities that reading the target and our maps needs, gives up all others, and cannot gain new ones
+ * by exec. Where that fails a warning says so: tracing goes on.
+ */
+void privileges__drop(void);
+
+#endif

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * snapshot.c - the BPF maps, copied out in batches
+ */
+#include "trace/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pyleak.skel.h"
+
+#define BATCH 16384
+
+/* When a live block was born, and to which stack of the snapshot it belongs. */
+struct birth {
+	__u32 stack;
+	__u32 age_ms;
+};
+
+struct row_index {
+	struct stack_key key;
+	__u32 index;
+	UT_hash_handle hh;
+};
+
+/* A snapshot being built. */
+struct builder {
+	struct tracer *tracer;
+	struct snapshot *snapshot;
+	struct row_index *rows;		/* one per stack, in one block */
+	struct row_index *by_key;
+	size_t capacity;
+	struct birth *births;
+	size_t birth_count, birth_capacity;
+	double older_s;
+};
+
+/*
+ * Calls visit for every entry of a hash map, a batch at a time. Entries that come or go meanwhile may or may
+ * not be seen; every other one is, once. 0 or -errno.
+ */
+static int for_each_entry(int fd, size_t key_size, size_t value_size,
+			  int (*visit)(struct builder *, const void *, const void *),
+			  struct builder *builder)
+{
+	char *keys = malloc(BATCH * key_size), *values = malloc(BATCH * value_size);
+	__u64 cursor = 0;
+	bool first = true;
+	__u32 count;
+	int err = keys && values ? 0 : -ENOMEM;
+
+	while (!err) {
+		count = BATCH;
+		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, values, &count,
+					   NULL);
+		first = false;
+		if (err && err != -ENOENT)
+			break;
+		for (__u32 i = 0; i < count; i++) {
+			int failed = visit(builder, keys + i * key_size, values + i * value_size);
+
+			if (failed) {
+				err = failed;
+				break;
+			}
+		}
+	}
+	free(keys);
+	free(values);
+	return err == -ENOENT ? 0 : err;
+}
+
+static void fill_stack(struct builder *builder, const struct stack_key *key,
+		       const struct stack_totals *totals, struct stack_info *info)
+{
+	const struct stack_entry *entry = names__stack(&builder->tracer->names, key);
+
+	*info = (struct stack_info){
+		.key = *key,
+		.caller_module = -1,
+		.alloc_bytes = totals->alloc_bytes,
+		.alloc_count = totals->alloc_count,
+		.free_bytes = totals->free_bytes,
+		.free_count = totals->free_count,
+		.oldest_s = -1,
+		.median_age_s = -1,
+	};
+	if (totals->alloc_bytes > totals->free_bytes)
+		info->live_bytes = totals->alloc_bytes - totals->free_bytes;
+	if (totals->alloc_count > totals->free_count)
+		info->live_count = totals->alloc_count - totals->free_count;
+	if (!entry)
+		return;
+	info->known = true;
+	info->flags = entry->flags;
+	info->caller = entry->caller;
+	info->caller_module = entry->caller_module;
+	info->frames = entry->frames;
+	info->frame_count = entry->frame_count;
+}
+
+static int visit_stack(struct builder *builder, const void *key, const void *value)
+{
+	struct snapshot *snapshot = builder->snapshot;
+	struct stack_info *grown;
+	size_t capacity;
+
+	if (snapshot->stack_count == builder->capacity) {
+		capacity = builder->capacity ? 2 * builder->capacity : 4096;
+		grown = realloc(snapshot->stacks, capacity * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		snapshot->stacks = grown;
+		builder->capacity = capacity;
+	}
+	fill_stack(builder, key, value, &snapshot->stacks[snapshot->stack_count++]);
+	return 0;
+}
+
+static int index_stacks(struct builder *builder)
+{
+	struct snapshot *snapshot = builder->snapshot;
+
+	builder->rows = calloc(snapshot->stack_count + 1, sizeof(*builder->rows));
+	if (!builder->rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		struct row_index *row = &builder->rows[i];
+
+		row->key = snapshot->stacks[i].key;
+		row->index = i;
+		HASH_ADD(hh, builder->by_key, key, sizeof(row->key), row);
+	}
+	return 0;
+}
+
+static struct stack_info *stack_of(struct builder *builder, const struct stack_key *key)
+{
+	struct row_index *row;
+
+	HASH_FIND(hh, builder->by_key, key, sizeof(*key), row);
+	return row ? &builder->snapshot->stacks[row->index] : NULL;
+}
+
+static int add_birth(struct builder *builder, const struct stack_info *stack, __u64 born_ns)
+{
+	__u64 now = builder->snapshot->now_ns;
+	struct birth *grown;
+	size_t capacity;
+
+	if (builder->birth_count == builder->birth_capacity) {
+		capacity = builder->birth_capacity ? 2 * builder->birth_capacity : BATCH;
+		grown = realloc(builder->births, capacity * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		builder->births = grown;
+		builder->birth_capacity = capacity;
+	}
+	builder->births[builder->birth_count++] = (struct birth){
+		.stack = stack - builder->snapshot->stacks,
+		.age_ms = now > born_ns ? (now - born_ns) / 1000000 : 0,
+	};
+	return 0;
+}
+
+static int visit_block(struct builder *builder, const void *k, const void *v)
+{
+	const struct live_block *block = v;
+	const struct live_key *live = k;
+	struct stack_key key = {
+		.hash = block->stack,
+		.target = live->target,
+		.domain = block->domain,
+	};
+	struct stack_info *stack = stack_of(builder, &key);
+	__u64 now = builder->snapshot->now_ns;
+
+	if (!stack)
+		return 0;	/* younger than the copy of the stack table */
+	if (builder->older_s > 0 &&
+	    (now < block->born_ns || (now - block->born_ns) / 1e9 < builder->older_s))
+		return 0;
+	stack->live_bytes += block->size;
+	stack->live_count++;
+	return add_birth(builder, stack, block->born_ns);
+}
+
+static int compare_births(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	return x->age_ms < y->age_ms ? -1 : x->age_ms > y->age_ms;
+}
+
+static void set_ages(struct builder *builder)
+{
+	struct birth *births = builder->births;
+	size_t n = builder->birth_count;
+
+	if (n)
+		qsort(births, n, sizeof(*births), compare_births);
+	for (size_t from = 0, to; from < n; from = to) {
+		struct stack_info *stack = &builder->snapshot->stacks[births[from].stack];
+
+		for (to = from; to < n && births[to].stack == births[from].stack; to++)
+			;
+		stack->median_age_s = births[from + (to - from) / 2].age_ms / 1e3;
+		stack->oldest_s = births[to - 1].age_ms / 1e3;
+	}
+}
+
+static bool is_heap(const struct stack_info *stack)
+{
+	return stack->key.domain == DOMAIN_RAW || stack->key.domain == DOMAIN_OBJECT;
+}
+
+static int read_live(struct builder *builder)
+{
+	struct snapshot *snapshot = builder->snapshot;
+	int err;
+
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		if (is_heap(&snapshot->stacks[i]))
+			snapshot->stacks[i].live_bytes = snapshot->stacks[i].live_count = 0;
+	err = for_each_entry(bpf_map__fd(builder->tracer->bpf->maps.live), sizeof(struct live_key),
+			     sizeof(struct live_block), visit_block, builder);
+	if (!err)
+		set_ages(builder);
+	snapshot->live_read = !err;
+	return err;
+}
+
+/* Address space: what each stack has mapped and not unmapped, from the model. */
+static void read_space(struct builder *builder, __u32 target)
+{
+	struct snapshot *snapshot = builder->snapshot;
+	const struct extent *all;
+	size_t count;
+
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		struct stack_info *stack = &snapshot->stacks[i];
+
+		if (stack->key.target == target && !is_heap(stack)) {
+			stack->live_bytes = stack->live_count = 0;
+			stack->free_bytes = stack->alloc_bytes;
+			stack->free_count = stack->alloc_count;
+		}
+	}
+	all = extents__all(builder->tracer->targets[target].space, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct stack_key key = {
+			.hash = all[i].stack,
+			.target = target,
+			.domain = all[i].domain,
+		};
+		struct stack_info *stack = all[i].stack ? stack_of(builder, &key) : NULL;
+		double age_s = (snapshot->now_ns - all[i].born_ns) / 1e9;
+
+		if (!stack || age_s < builder->older_s)
+			continue;
+		stack->live_bytes += all[i].end - all[i].start;
+		stack->live_count++;
+		if (age_s > stack->oldest_s)
+			stack->oldest_s = age_s;
+	}
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		struct stack_info *stack = &snapshot->stacks[i];
+
+		if (stack->key.target != target || is_heap(stack))
+			continue;
+		stack->free_bytes -= stack->live_bytes < stack->free_bytes ? stack->live_bytes
+									  : stack->free_bytes;
+		stack->free_count -= stack->live_count < stack->free_count ? stack->live_count
+									  : stack->free_count;
+	}
+}
+
+static int read_counters(struct tracer *tracer, struct snapshot *snapshot)
+{
+	int fd = bpf_map__fd(tracer->bpf->maps.counters), err = 0;
+	__u64 *values = calloc(tracer->cpus, sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	for (__u32 counter = 0; !err && counter < COUNTER_MAX; counter++) {
+		for (__u32 target = 0; !err && target < tracer->target_count; target++) {
+			__u32 key = counter * MAX_TARGETS + target;
+
+			err = bpf_map_lookup_elem(fd, &key, values);
+			for (int cpu = 0; !err && cpu < tracer->cpus; cpu++)
+				snapshot->counters[counter][target] += values[cpu];
+		}
+	}
+	free(values);
+	return err;
+}
+
+static int build(struct builder *builder, bool with_live)
+{
+	struct tracer *tracer = builder->tracer;
+	struct snapshot *snapshot = builder->snapshot;
+	int err;
+
+	snapshot->memory = calloc(tracer->target_count + 1, sizeof(*snapshot->memory));
+	if (!snapshot->memory)
+		return -ENOMEM;
+	snapshot->target_count = tracer->target_count;
+	snapshot->started_ns = tracer->started_ns;
+	err = for_each_entry(bpf_map__fd(tracer->bpf->maps.stacks), sizeof(struct stack_key),
+			     sizeof(struct stack_totals), visit_stack, builder);
+	if (!err)
+		err = index_stacks(builder);
+	if (!err && with_live)
+		err = read_live(builder);
+	if (!err)
+		err = read_counters(tracer, snapshot);
+	for (__u32 i = 0; !err && i < tracer->target_count; i++) {
+		read_space(builder, i);
+		space__measure(&tracer->targets[i], &snapshot->memory[i]);
+		snapshot->memory[i].replaced = tracer->targets[i].replaced;
+	}
+	snapshot->codes = tracer->names.codes;
+	snapshot->code_count = tracer->names.code_count;
+	return err;
+}
+
+int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s, struct snapshot **result)
+{
+	struct builder builder = {.tracer = tracer, .older_s = older_s};
+	int err;
+
+	/* What has been sent first: the tables name stacks that are on their way. */
+	ring_buffer__consume(tracer->ring);
+	builder.snapshot = calloc(1, sizeof(*builder.snapshot));
+	if (!builder.snapshot)
+		return -ENOMEM;
+	builder.snapshot->now_ns = now_ns();
+	err = build(&builder, with_live);
+	HASH_CLEAR(hh, builder.by_key);
+	free(builder.rows);
+	free(builder.births);
+	if (err) {
+		snapshot__free(builder.snapshot);
+		return err;
+	}
+	*result = builder.snapshot;
+	return 0;
+}
+
+void snapshot__free(struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	free(snapshot->stacks);
+	free(snapshot->memory);
+	free(snapshot);
+}
