@@ -67,6 +67,9 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $$(pkg-config --cflags --libs cmocka) $(LDLIBS)
 
+# The assembler's .incbin leaves no trace in the .d files.
+$(BUILD)/export/flamegraph_assets.o: user/export/flamegraph.js user/export/flamegraph.css
+
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
 # The walker of bpf/, as host C under sanitizers.

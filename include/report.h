@@ -31,10 +31,21 @@ struct report_coverage {
 };
 
 struct report_lost {
-	__u64 events, stacks, live_full, unmatched_frees, unwind_errors;	/* contract names */
-	/* and one by one: */
-	__u64 live_full_bytes, missing_exits, nest_full, thread_state, unreadable_arguments;
-	__u64 truncated_stacks, unknown_stacks, names_retried, unreadable_names, space_events, missed_frees;
+	/* The contract's names. */
+	__u64 events;		/* probe hits that could not be used: the sum of the five below */
+	__u64 stacks;		/* blocks recorded without a stack: stack table full */
+	__u64 live_full;	/* blocks not recorded: live table full */
+	__u64 unmatched_frees;	/* released blocks older than the tracing; no loss */
+	__u64 unwind_errors;	/* stacks cut at an unreadable frame */
+
+	__u64 thread_state, nest_full, missing_exits, unreadable_arguments, space_events;
+
+	__u64 live_full_bytes;
+	__u64 missed_frees;	/* found out when the address was handed out again, and put right then */
+	__u64 truncated_stacks;	/* cut at the root side: too deep */
+	__u64 unknown_stacks;	/* stacks whose frames never arrived */
+	__u64 names_retried;	/* announcements put off: no loss */
+	__u64 unreadable_names;	/* code objects without strings */
 };
 
 struct report_memory {

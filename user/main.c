@@ -202,6 +202,23 @@ static void observe(struct subject *subject)
 	}
 }
 
+/* Where counting begins; the pools were found before, which takes a moment. */
+static void count_blocks_anew(struct subject *subject)
+{
+	long long blocks;
+
+	if (subject->pools && !pools__blocks_in_use(subject->pools, &blocks))
+		subject->memory.pool_blocks_start = subject->memory.pool_blocks = blocks;
+}
+
+/* Once a second: of a process that ends, what was seen last is what there is. */
+static void observe_all(struct session *s)
+{
+	for (size_t i = 0; i < s->subject_count; i++)
+		if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
+			observe(&s->subjects[i]);
+}
+
 static int start(struct session *s)
 {
 	struct sigaction action = {.sa_handler = request_stop};
@@ -215,11 +232,10 @@ static int start(struct session *s)
 		if (err)
 			return err;
 		probes += subject->plan->probe_count;
-		subject->memory.pool_blocks_start = subject->memory.pool_blocks = -1;
-		if (subject->target->python.initialized)
-			observe(subject);
-		else
-			subject->memory.pool_blocks_start = 0;
+		/* A Python that has not started yet has no blocks. */
+		subject->memory.pool_blocks = -1;
+		subject->memory.pool_blocks_start = subject->target->python.initialized ? -1 : 0;
+		observe(subject);
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -231,6 +247,8 @@ static int start(struct session *s)
 	err = tracer__activate(s->tracer);
 	if (err)
 		return log__fail(EXIT_FAILED, "cannot start to count: %s", strerror(-err));
+	for (size_t i = 0; i < s->subject_count; i++)
+		count_blocks_anew(&s->subjects[i]);
 	if (s->child)
 		tracer__resume(s->child);
 	log__info("tracing started: %zu %s, %zu probes, mode %s; Ctrl-C ends it and reports",
@@ -282,9 +300,7 @@ static int build_report(struct session *s, bool final, struct report *report)
 	struct snapshot *snapshot;
 	int err;
 
-	for (size_t i = 0; i < s->subject_count; i++)
-		if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
-			observe(&s->subjects[i]);
+	observe_all(s);
 	err = tracer__snapshot(s->tracer, with_live, s->cli.older_s, &snapshot);
 	if (err)
 		return err;
@@ -354,12 +370,16 @@ static int refresh(struct session *s)
 
 static int watch(struct session *s)
 {
-	double next_s = s->start_s + s->cli.interval_s, now_s;
+	double next_s = s->start_s + s->cli.interval_s, next_look_s = s->start_s + 0.1, now_s;
 	int err;
 
 	while (!stop_requested && !all_ended(s)) {
 		err = tracer__poll(s->tracer, 100);
 		now_s = monotonic_s();
+		if (now_s >= next_look_s) {
+			observe_all(s);
+			next_look_s = now_s + 1;
+		}
 		if (!err && s->cli.duration_s && now_s - s->start_s >= s->cli.duration_s)
 			break;
 		if (!err && now_s >= next_s) {

@@ -59,7 +59,7 @@ REFUSED_PYTHONS = [python for python in FOUND if not python.supported]
 def two_pythons():
     """The system's and the newest other, for what does not depend on the version."""
     system = [python for python in PYTHONS if python.is_system]
-    others = [python for python in PYTHONS if not python.is_system and not python.inlined]
+    others = [python for python in PYTHONS if not (python.is_system or python.inlined)]
     return system + others[-1:]
 
 
@@ -81,7 +81,7 @@ def built():
 
 @pytest.fixture(scope="session")
 def can_trace(built):
-    """Skips where the right to load BPF is missing; a tool that refuses for another reason fails."""
+    """Skip where the right to load BPF is missing."""
     with harness.Fixture("/usr/bin/python3", "leak_raw.py") as target:
         code, _, lines = harness.tool("--pid", target.pid, "-m", "exact", "-d", "100ms")
     if code == harness.CANNOT_TRACE:
@@ -120,7 +120,7 @@ def leakyext(python, folder):
 
 
 @pytest.fixture
-def needs(request):
+def needs():
     """needs("capsh"): skip without that program."""
 
     def check(*programs):

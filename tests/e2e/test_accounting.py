@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every way to allocate and release, and who called: exact figures for each case of the C fixtures."""
+"""Every way to allocate and release, and who called: exact figures for each case in C."""
 
 import pytest
 

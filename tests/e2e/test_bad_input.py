@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Whatever is wrong: one line on stderr that says what and what to do, the right status, nothing left."""
+"""Whatever is wrong: one line that says what and what to do, the right status, nothing left."""
 
 import os
 import shutil

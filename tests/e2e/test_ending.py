@@ -4,7 +4,6 @@
 import json
 import shutil
 import signal
-import struct
 import subprocess
 import threading
 

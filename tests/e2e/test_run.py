@@ -195,7 +195,8 @@ def test_stdout(tmp_path, one_python, name):
 def test_stdout_empty(one_python):
     """The terminal report goes to stderr: not a byte, nor a colour where there is no terminal."""
     with Fixture(one_python.path, "leak_raw.py") as target:
-        with Tool("--pid", target.pid, "-m", "exact", "-i", "100ms", stdout=subprocess.PIPE) as process:
+        arguments = ["-m", "exact", "-i", "100ms"]
+        with Tool("--pid", target.pid, *arguments, stdout=subprocess.PIPE) as process:
             process.wait_started()
             target.run_to("live")
             process.signal(signal.SIGINT)

@@ -26,25 +26,35 @@
 
 #define NOISE 60
 
-static const char script[] = "import sys, os\n"
-			     "keep = []\n"
-			     "def say():\n"
-			     "    print(sys.getallocatedblocks(), flush=True)\n"
-			     "for line in sys.stdin:\n"
-			     "    word, n = line.split()\n"
-			     "    n = int(n)\n"
-			     "    if word == 'make':\n"
-			     "        keep += [None] * n\n"
-			     "        for i in range(len(keep) - n, len(keep)):\n"
-			     "            keep[i] = b'%040d' % i\n"
-			     "    elif word == 'drop':\n"
-			     "        for i in range(0, len(keep), n):\n"
-			     "            keep[i] = None\n"
-			     "    elif word == 'churn':\n"
-			     "        print('ok', flush=True)\n"
-			     "        while True:\n"
-			     "            keep = [b'%040d' % i for i in range(n)]\n"
-			     "    say()\n";
+static const char script[] =
+	"import sys, os\n"
+	"keep = []\n"
+	"def say():\n"
+	"    print(sys.getallocatedblocks(), flush=True)\n"
+	"for line in sys.stdin:\n"
+	"    word, n = line.split()\n"
+	"    n = int(n)\n"
+	"    if word == 'make':\n"
+	"        keep += [None] * n\n"
+	"        for i in range(len(keep) - n, len(keep)):\n"
+	"            keep[i] = b'%040d' % i\n"
+	"    elif word == 'drop':\n"
+	"        for i in range(0, len(keep), n):\n"
+	"            keep[i] = None\n"
+	"    elif word == 'inner':\n" /* in another interpreter; since 3.12 with pools of its own */
+	"        if not n:\n"
+	"            try:\n"
+	"                import _interpreters as inner\n"
+	"            except ImportError:\n"
+	"                import _xxsubinterpreters as inner\n"
+	"            other = inner.create()\n"
+	"        code = 'keep = [b\"%040d\" % i for i in range({})]'\n"
+	"        inner.run_string(other, code.format(n))\n"
+	"    elif word == 'churn':\n"
+	"        print('ok', flush=True)\n"
+	"        while True:\n"
+	"            keep = [b'%040d' % i for i in range(n)]\n"
+	"    say()\n";
 
 struct python_process {
 	pid_t pid;

@@ -75,7 +75,7 @@ static void count_lost(const struct snapshot *snapshot, __u32 index, struct repo
 	lost->space_events = counted[LOST_SPACE_FULL];
 	lost->missed_frees = counted[COUNT_MISSED_FREES];
 	lost->events = lost->thread_state + lost->nest_full + lost->missing_exits +
-		       lost->space_events + lost->live_full;
+		       lost->unreadable_arguments + lost->space_events;
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack_info *stack = &snapshot->stacks[i];
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "discover/discover_private.h"
+#include "lib/text.h"
 
 #define MODULES_MAX 4096
 #define DELETED " (deleted)"
@@ -126,7 +127,7 @@ int module__image(const struct module *module, struct elf_image **image)
 static char *file_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *name = strdup(slash ? slash + 1 : path);
+	char *name = slash ? text__utf8(slash + 1, strlen(slash + 1)) : text__utf8(path, strlen(path));
 
 	if (name && is_deleted(name))
 		name[strlen(name) - strlen(DELETED)] = '\0';

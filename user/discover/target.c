@@ -60,15 +60,16 @@ static const char *status_field(const char *status, const char *name)
 static void read_comm(struct target *target)
 {
 	size_t length = 0;
-	char *comm = read_file(target->pid, "comm", &length);
+	char *bytes = read_file(target->pid, "comm", &length), *comm;
 
-	if (comm) {
-		/* The last newline is the kernel's; the name may hold others. */
-		if (length && comm[length - 1] == '\n')
-			comm[length - 1] = '\0';
+	/* The last newline is the kernel's; the name may hold others. */
+	if (bytes && length && bytes[length - 1] == '\n')
+		bytes[length - 1] = '\0';
+	comm = bytes ? text__utf8(bytes, strlen(bytes)) : NULL;
+	if (comm)	/* at most 15 bytes, and 3 for each that is no UTF-8: fits */
 		snprintf(target->comm, sizeof(target->comm), "%s", comm);
-	}
 	free(comm);
+	free(bytes);
 }
 
 static int read_cmdline(struct target *target)
@@ -81,7 +82,7 @@ static int read_cmdline(struct target *target)
 	if (!target->cmdline)
 		err = -ENOMEM;
 	for (size_t at = 0; !err && at < length && count < ARGUMENTS_MAX; count++) {
-		target->cmdline[count] = strdup(text + at);
+		target->cmdline[count] = text__utf8(text + at, strlen(text + at));
 		if (!target->cmdline[count])
 			err = -ENOMEM;
 		at += strlen(text + at) + 1;
@@ -98,7 +99,7 @@ static int read_exe(struct target *target)
 	snprintf(path, sizeof(path), "/proc/%d/exe", target->pid);
 	n = readlink(path, link, sizeof(link) - 1);
 	link[n < 0 ? 0 : n] = '\0';
-	target->exe = strdup(link);
+	target->exe = text__utf8(link, strlen(link));
 	return target->exe ? 0 : -ENOMEM;
 }
 
@@ -122,7 +123,9 @@ static int read_cgroup(struct target *target)
 			fallback = path;
 	}
 	/* With the memory controller in version 1 the unified hierarchy is there and empty. */
-	target->cgroup = strdup(*fallback ? fallback : found);
+	if (*fallback)
+		found = fallback;
+	target->cgroup = text__utf8(found, strlen(found));
 	free(text);
 	return target->cgroup ? 0 : -ENOMEM;
 }

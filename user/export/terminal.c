@@ -231,12 +231,6 @@ static void print_memory(struct line *line, const struct report_memory *memory)
 	line__end(line);
 }
 
-/* What the sums of the contract hold beyond what is also counted one by one. */
-static __u64 beyond(__u64 sum, __u64 parts)
-{
-	return sum > parts ? sum - parts : 0;
-}
-
 static void print_lost(struct line *line, const struct report_lost *lost)
 {
 	char bytes[32], full[96], number[32], item[160];
@@ -255,11 +249,8 @@ static void print_lost(struct line *line, const struct report_lost *lost)
 		{lost->nest_full, "calls nested too deeply"},
 		{lost->thread_state, "calls without thread state"},
 		{lost->unreadable_arguments, "calls with unreadable arguments"},
-		{beyond(lost->events, lost->missing_exits + lost->nest_full + lost->thread_state +
-					      lost->unreadable_arguments),
-		 "events"},
-		{lost->unknown_stacks, "blocks without a stack"},
-		{beyond(lost->stacks, lost->unknown_stacks), "stacks: table full"},
+		{lost->stacks, "blocks without a stack: stack table full"},
+		{lost->unknown_stacks, "stacks whose names did not arrive"},
 		{lost->truncated_stacks, "stacks cut: too deep"},
 		{lost->unwind_errors, "stacks cut: unreadable frame"},
 		{lost->unreadable_names, "functions without a name"},
