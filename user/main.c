@@ -300,7 +300,6 @@ static int build_report(struct session *s, bool final, struct report *report)
 	struct snapshot *snapshot;
 	int err;
 
-	observe_all(s);
 	err = tracer__snapshot(s->tracer, with_live, s->cli.older_s, &snapshot);
 	if (err)
 		return err;
@@ -357,7 +356,10 @@ static void print_terminal(struct session *s, const struct report *report, bool 
 static int refresh(struct session *s)
 {
 	struct report report = {0};
-	int err = build_report(s, false, &report);
+	int err;
+
+	observe_all(s);
+	err = build_report(s, false, &report);
 
 	if (!err && isatty(STDOUT_FILENO))
 		print_terminal(s, &report, true);
@@ -398,6 +400,7 @@ static int finish(struct session *s)
 	int err, failed = 0;
 
 	all_ended(s);
+	observe_all(s);
 	tracer__deactivate(s->tracer);
 	err = build_report(s, true, &report);
 	if (err) {

@@ -97,6 +97,7 @@ class Tool(Process):
 
     def __init__(self, *arguments, wrap=(), **options):
         options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.DEVNULL)
         super().__init__([*wrap, PYLEAK, *arguments], stderr=subprocess.PIPE, **options)
         self.lines = []
         self.started = threading.Event()
@@ -197,23 +198,25 @@ class Report:
 
 
 class Traced:
-    """The outcome of one run of the tool against one fixture."""
+    """The outcome of one run of the tool against one fixture; text: the report for people."""
 
-    def __init__(self, report, truth, tool_process):
-        self.report, self.truth, self.tool = report, truth, tool_process
+    def __init__(self, report, truth, text):
+        self.report, self.truth, self.text = report, truth, text
 
 
 def trace(tmp_path, fixture, phase="live", options=(), outputs=("out.json",), interval="1s"):
     """Trace a fixture that is READY until it is in `phase`, and stop the tool there."""
     paths = [word for name in outputs for word in ("-o", str(tmp_path / name))]
-    with Tool("--pid", fixture.pid, "--mode", "exact", "-i", interval, *paths, *options) as process:
+    arguments = ["--pid", fixture.pid, "--mode", "exact", "-i", interval, *paths, *options]
+    text = tmp_path / "text"
+    with open(text, "w") as stdout, Tool(*arguments, stdout=stdout) as process:
         process.wait_started()
         truth = fixture.run_to(phase)
         assert process.popen.poll() is None, process.stderr
         code = process.finish(signal.SIGINT)
     assert code == 0, process.stderr
     assert fixture.alive()
-    return Traced(Report(tmp_path / "out.json", fixture.pid), truth, process)
+    return Traced(Report(tmp_path / "out.json", fixture.pid), truth, text.read_text())
 
 
 def python_frames(stack):

@@ -79,7 +79,7 @@ def test_asked_for(built, option, text):
 def test_no_such_process(as_root):
     gone = subprocess.Popen(["true"])
     gone.wait()
-    refused(FAILED, [str(gone.pid), "no such process"], "--pid", gone.pid, *RUN)
+    refused(FAILED, [str(gone.pid)], "--pid", gone.pid, *RUN)
 
 
 def test_not_python(as_root):
@@ -198,7 +198,7 @@ def test_not_root(as_root, target, needs, tmp_path_factory):
     copy = shutil.copy(PYLEAK, folder / "pyleak-bpf")
     drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c"]
     refused(
-        CANNOT_TRACE, ["root"], "--pid", target.pid, *RUN, wrap=[*drop, 'exec "%s" "$@"' % copy]
+        CANNOT_TRACE, ["sudo"], "--pid", target.pid, *RUN, wrap=[*drop, 'exec "%s" "$@"' % copy]
     )
 
 

@@ -20,7 +20,7 @@ def started(tmp_path, command, *options):
     """Run a fixture by `-- CMD`; its truth and the report."""
     out = tmp_path / "out.json"
     with Tool(
-        "-m", "exact", "-i", "1s", "-o", out, *options, "--", *command,
+        "-q", "-m", "exact", "-i", "1s", "-o", out, *options, "--", *command,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         process.popen.stdin.write("\n\n\n")
@@ -67,7 +67,7 @@ def test_command_finished_normally(tmp_path, some_python):
     """An interpreter that takes itself down frees what it leaked, nearly."""
     code = "keep = [bytearray(1000) for i in range(1000)]\nprint(len(keep))"
     out = tmp_path / "out.json"
-    status, said, lines = tool("-m", "exact", "-o", out, "--", some_python.path, "-c", code)
+    status, said, lines = tool("-q", "-m", "exact", "-o", out, "--", some_python.path, "-c", code)
     assert (status, said) == (0, "1000\n"), lines
     report = Report(out)
     made = [s for s in report.sites if s["path"] == "<string>" and s["domain"] == "raw"]
@@ -150,8 +150,8 @@ def test_container(tmp_path, some_python, needs):
 def test_duration(tmp_path, one_python, duration):
     out = tmp_path / "out.json"
     with Fixture(one_python.path, "leak_raw.py") as target:
-        code, said, _ = tool("--pid", target.pid, "-m", "exact", "-d", duration, "-o", out)
-        assert (code, said) == (0, "")
+        code, said, lines = tool("-q", "--pid", target.pid, "-m", "exact", "-d", duration, "-o", out)
+        assert (code, said, lines) == (0, "", [])
         assert target.alive()
     assert Report(out, target.pid).json["duration_s"] >= float(duration.rstrip("ms")) / (
         1000 if duration.endswith("ms") else 1
@@ -192,15 +192,12 @@ def test_stdout(tmp_path, one_python, name):
         assert out and all(FOLDED.match(line) for line in out.splitlines())
 
 
-def test_stdout_empty(one_python):
-    """The terminal report goes to stderr: not a byte, nor a colour where there is no terminal."""
-    with Fixture(one_python.path, "leak_raw.py") as target:
-        arguments = ["-m", "exact", "-i", "100ms"]
-        with Tool("--pid", target.pid, *arguments, stdout=subprocess.PIPE) as process:
-            process.wait_started()
-            target.run_to("live")
-            process.signal(signal.SIGINT)
-            assert process.popen.stdout.read() == ""
-            assert process.finish() == 0, process.stderr
-    assert "leak_raw.py" in process.stderr
-    assert "\x1b" not in process.stderr
+def test_text(tmp_path, some_python):
+    """For people, where nothing else takes stdout; no colour or redraw without a terminal."""
+    with Fixture(some_python.path, "leak_raw.py") as target:
+        run = trace(tmp_path, target, interval="100ms")
+    (truth,) = run.truth
+    assert "leak (leak_raw.py:%d)" % truth["line"] in run.text
+    assert some_python.version in run.text
+    assert "{:,}".format(truth["live_count"]) in run.text
+    assert "\x1b" not in run.text

@@ -92,8 +92,7 @@ static void explain_coverage(const struct target *target, const struct plan *pla
 		coverage->object_note = "this Python exports no allocator functions to probe";
 	else if (plan->object_count_only)
 		coverage->object_note =
-			"this build inlines pymalloc: the exported functions see its slow path only, and "
-			"not every release; blocks of up to 512 bytes are not listed";
+			"pymalloc is inlined in this build: blocks up to 512 bytes are not listed";
 	if (!plan->raw_functions)
 		coverage->raw_note = "no malloc to probe was found";
 	else if (!target->allocator_count)

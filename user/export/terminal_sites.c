@@ -175,14 +175,15 @@ static const char *file_name(const char *path)
 
 /*
  * Memory that the interpreter itself asks for needs no further explanation; what a library asks for
- * does.
+ * does. Who made a system call is always libc.
  */
 static bool foreign(const struct report_process *process, const struct report_site *site)
 {
 	const struct named_frame *native = site->native;
 	const char *exe = file_name(process->exe);
 
-	if (!native || !native->module || !site->file)
+	if (!native || !native->module || !site->file ||
+	    (site->domain != DOMAIN_RAW && site->domain != DOMAIN_OBJECT))
 		return false;
 	return strncmp(native->module, "libpython", 9) && (!exe || strcmp(native->module, exe));
 }

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "lib/extents.h"
+#include "lib/proc_maps.h"
 #include "trace/trace.h"
 
 struct pyleak_bpf;
@@ -43,7 +44,8 @@ struct name_store {
 struct traced {
 	const struct target *target;
 	struct extents *space;
-	bool space_measured;		/* the address space was read when tracing began */
+	struct proc_maps *maps;		/* /proc/PID/maps when it was last looked at */
+	bool seeded;			/* what was mapped when tracing began is in space */
 	bool replaced;
 	__u64 replaced_ns;
 };
@@ -54,6 +56,9 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct bpf_link **links;
 	size_t link_count;
+	bool multi;			/* many probes to a link: Linux 6.11 */
+	int *multi_links;		/* descriptors */
+	size_t multi_count;
 	struct traced targets[MAX_TARGETS];
 	size_t target_count;
 	struct name_store names;
@@ -67,6 +72,16 @@ __u64 now_ns(void);
 /* Adds a link to those that are detached at the end; NULL = attaching failed, see errno. 0 or -errno. */
 int tracer__keep_link(struct tracer *tracer, struct bpf_link *link);
 
+/* Chooses how to attach; between opening and loading the programs. */
+void probes__configure(struct tracer *tracer);
+
+/* Attaches all of the plan's probes. 0, or -exit_status after a line on stderr. */
+int probes__attach(struct tracer *tracer, __u32 index, const struct target *target,
+		   const struct plan *plan);
+
+/* Detaches those that share links; the others go with tracer.links. */
+void probes__detach(struct tracer *tracer);
+
 /* Ring buffer callbacks: names (context is the tracer), and changes of address space. */
 int names__receive(void *context, void *data, size_t size);
 int space__receive(void *context, void *data, size_t size);
@@ -79,7 +94,13 @@ const struct stack_entry *names__stack(const struct name_store *names, const str
 /* Takes what is mapped now as not ours. Called right after activation. */
 void space__seed(struct traced *traced);
 
-/* Compares the model with /proc/PID/maps and fills mmap_new ... brk_seen, space_measured. */
+/*
+ * Reads /proc/PID/maps, for the measuring that follows. Before the ring is emptied and while everything counts: what is
+ * mapped later must not look like something that was missed.
+ */
+void space__look(struct traced *traced);
+
+/* Compares the model with what was looked at; fills mmap_new ... brk_seen, space_measured. */
 void space__measure(const struct traced *traced, struct memory_info *memory);
 
 #endif

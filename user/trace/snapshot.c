@@ -332,6 +332,9 @@ int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s, stru
 	struct builder builder = {.tracer = tracer, .older_s = older_s};
 	int err;
 
+	if (tracer->bpf->bss->active)
+		for (size_t i = 0; i < tracer->target_count; i++)
+			space__look(&tracer->targets[i]);
 	/* What has been sent first: the tables name stacks that are on their way. */
 	ring_buffer__consume(tracer->ring);
 	builder.snapshot = calloc(1, sizeof(*builder.snapshot));

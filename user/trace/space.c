@@ -112,19 +112,18 @@ static enum domain domain_of(const struct mapping *m)
 
 void space__seed(struct traced *traced)
 {
-	struct proc_maps *maps;
 	struct mapping *m;
 
-	if (!traced->target || proc_maps__read(traced->target->pid, &maps))
+	space__look(traced);
+	if (!traced->maps)
 		return;
-	proc_maps__for_each(maps, m) {
+	proc_maps__for_each(traced->maps, m) {
 		struct extent there = {.start = m->start, .end = m->end, .domain = domain_of(m)};
 
 		if (!is_kernels(m))
 			extents__add(traced->space, &there);
 	}
-	proc_maps__free(maps);
-	traced->space_measured = true;
+	traced->seeded = true;
 }
 
 /* Bytes of [start, end) that were there before, and that appeared since, by the model. */
@@ -145,16 +144,24 @@ static void split(const struct extents *space, __u64 start, __u64 end, __u64 *be
 	}
 }
 
-void space__measure(const struct traced *traced, struct memory_info *memory)
+void space__look(struct traced *traced)
 {
 	struct proc_maps *maps;
+
+	if (!traced->target || proc_maps__read(traced->target->pid, &maps))
+		return;
+	proc_maps__free(traced->maps);
+	traced->maps = maps;
+}
+
+void space__measure(const struct traced *traced, struct memory_info *memory)
+{
 	struct mapping *m;
 	__u64 before, since, fresh;
 
-	if (!traced->space_measured || !traced->target ||
-	    proc_maps__read(traced->target->pid, &maps))
+	if (!traced->seeded || !traced->maps)
 		return;
-	proc_maps__for_each(maps, m) {
+	proc_maps__for_each(traced->maps, m) {
 		enum domain domain = domain_of(m);
 
 		if (is_kernels(m) || domain == DOMAIN_FILE)
@@ -169,6 +176,5 @@ void space__measure(const struct traced *traced, struct memory_info *memory)
 			memory->mmap_seen += since;
 		}
 	}
-	proc_maps__free(maps);
 	memory->space_measured = true;
 }

@@ -100,6 +100,7 @@ static void configure(struct tracer *tracer)
 		bpf_map__set_max_entries(bpf->maps.live, options->live_max);
 	if (options->stacks_max)
 		bpf_map__set_max_entries(bpf->maps.stacks, options->stacks_max);
+	probes__configure(tracer);
 }
 
 static int load(struct tracer *tracer)
@@ -146,23 +147,6 @@ int tracer__open(const struct tracer_options *options, struct tracer **result)
 	}
 	*result = tracer;
 	return 0;
-}
-
-static int attach_probe(struct tracer *tracer, __u32 index, const struct target *target,
-			const struct probe *probe)
-{
-	struct pyleak_bpf *bpf = tracer->bpf;
-	LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = PROBE_COOKIE(index, probe->hook),
-		    .retprobe = probe->kind == PROBE_RETURN);
-	struct bpf_program *program = probe->kind == PROBE_FREE	    ? bpf->progs.heap_free_probe
-				      : probe->kind == PROBE_RETURN ? bpf->progs.heap_return_probe
-								    : bpf->progs.heap_enter_probe;
-	char path[64];
-
-	/* The descriptor is the mapped file itself: no name to be followed, deleted files work. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", target->modules[probe->module].fd);
-	return tracer__keep_link(tracer, bpf_program__attach_uprobe_opts(program, target->pid, path,
-									 probe->offset, &options));
 }
 
 static int write_config(struct tracer *tracer, __u32 index, const struct target *target,
@@ -212,19 +196,7 @@ int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 	if (err)
 		return log__fail(EXIT_FAILED, "cannot set up process %d: %s", target->pid,
 				 strerror(-err));
-	for (size_t i = 0; i < plan->probe_count; i++) {
-		const struct probe *probe = &plan->probes[i];
-
-		err = attach_probe(tracer, index, target, probe);
-		if (err == -ESRCH)
-			return log__fail(EXIT_FAILED, "process %d ended while it was being attached to",
-					 target->pid);
-		if (err)
-			return log__fail(EXIT_CANNOT_TRACE, "cannot probe %s in %s of process %d: %s",
-					 probe->function, target->modules[probe->module].name,
-					 target->pid, strerror(-err));
-	}
-	return 0;
+	return probes__attach(tracer, index, target, plan);
 }
 
 int tracer__activate(struct tracer *tracer)
@@ -250,8 +222,10 @@ bool tracer__replaced(const struct tracer *tracer, __u32 index)
 
 void tracer__deactivate(struct tracer *tracer)
 {
-	if (!tracer->bpf || !tracer->bpf->bss)
+	if (!tracer->bpf || !tracer->bpf->bss || !tracer->bpf->bss->active)
 		return;
+	for (size_t i = 0; i < tracer->target_count; i++)
+		space__look(&tracer->targets[i]);
 	__atomic_store_n(&tracer->bpf->bss->active, 0, __ATOMIC_SEQ_CST);
 	/* A program that passed the test of `active` may still run: let it finish. */
 	usleep(20000);
@@ -262,14 +236,16 @@ void tracer__free(struct tracer *tracer)
 	if (!tracer)
 		return;
 	tracer__deactivate(tracer);
-	/* The kernel waits for grace periods under one mutex, some 0.1 s a probe: threads would not help. */
+	probes__detach(tracer);
 	for (size_t i = 0; i < tracer->link_count; i++)
 		bpf_link__destroy(tracer->links[i]);
 	free(tracer->links);
 	ring_buffer__free(tracer->ring);
 	pyleak_bpf__destroy(tracer->bpf);
-	for (size_t i = 0; i < tracer->target_count; i++)
+	for (size_t i = 0; i < tracer->target_count; i++) {
 		extents__free(tracer->targets[i].space);
+		proc_maps__free(tracer->targets[i].maps);
+	}
 	names__free(&tracer->names);
 	free(tracer);
 }
