@@ -97,7 +97,8 @@ check:
 	tests/check/includes
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 	cppcheck --quiet --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppress=missingIncludeSystem --std=c11 -D_GNU_SOURCE -DPYLEAK_VERSION=\"\" -Iinclude -Iuser $(SOURCES)
+		--suppress=missingIncludeSystem --std=c11 -D_GNU_SOURCE -DPYLEAK_VERSION=\"\" -D__$(shell uname -m)__ \
+		'-DLIBBPF_OPTS(type,name,...)=struct type name = {__VA_ARGS__}' -Iinclude -Iuser $(SOURCES)
 
 .PHONY: format
 format:

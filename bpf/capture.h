@@ -42,15 +42,15 @@ static __always_inline int read_str(const struct py_layout *layout, __u64 str, c
 		*cut = size > max || length > max;
 		size = max;
 	}
-	if (size && read_user(to, size, str + (ascii ? layout->str_ascii_data
-						      : layout->str_compact_data)))
+	if (size &&
+	    read_user(to, size, str + (ascii ? layout->str_ascii_data : layout->str_compact_data)))
 		return -1;
 	*bytes = size;
 	return 0;
 }
 
 struct rest_of_lines {
-	__u64 data;		/* address of the line table's bytes */
+	__u64 data; /* address of the line table's bytes */
 	__u64 code_key;
 	__u32 target;
 	__u32 size;

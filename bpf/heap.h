@@ -71,7 +71,8 @@ static __always_inline int outer_has(struct thread_state *thread, __u64 ptr)
 
 		if (i >= thread->depth)
 			break;
-		if (call->ptr == ptr && hooks[bounded(call->hook, MAX_HOOKS)].role == HOOK_REALLOC) {
+		if (call->ptr == ptr &&
+		    hooks[bounded(call->hook, MAX_HOOKS)].role == HOOK_REALLOC) {
 			call->inner_saw_ptr = 1;
 			found = 1;
 		}

@@ -9,41 +9,41 @@
 
 /* A call that is on its way: entered, not yet returned. */
 struct pending_call {
-	__u64 sp;		/* at the function's first instruction */
-	__u64 size;		/* bytes asked for */
-	__u64 ptr;		/* the block to resize, or the place for the result */
+	__u64 sp;   /* at the function's first instruction */
+	__u64 size; /* bytes asked for */
+	__u64 ptr;  /* the block to resize, or the place for the result */
 	__u64 entered_ns;
-	__u64 inner_addr;	/* last block that a call inside this one returned */
+	__u64 inner_addr; /* last block that a call inside this one returned */
 	__u64 inner_size;
-	struct live_block old;	/* what ptr was, while old_taken */
+	struct live_block old; /* what ptr was, while old_taken */
 	__u32 hook;
-	__u8 old_taken;		/* realloc: ptr is out of the live table until we know how it went */
+	__u8 old_taken; /* realloc: ptr is out of the live table until we know how it went */
 	__u8 has_inner;
-	__u8 inner_saw_ptr;	/* a call inside this one released or resized ptr as well */
-	__u8 ptr_is_outers;	/* ptr is what the call around this one is about */
+	__u8 inner_saw_ptr; /* a call inside this one released or resized ptr as well */
+	__u8 ptr_is_outers; /* ptr is what the call around this one is about */
 };
 
 /* A system call that is on its way. */
 struct pending_syscall {
-	__u64 id;		/* number + 1; 0 = none */
+	__u64 id; /* number + 1; 0 = none */
 	__u64 args[4];
 	__u64 entered_ns;
-	__u64 ip;		/* user instruction after the syscall */
+	__u64 ip; /* user instruction after the syscall */
 	__u32 target;
 	__u32 _pad;
 };
 
 /* What one thread needs between two probes, and room to build its stack. */
 struct thread_state {
-	__u32 depth;			/* calls in pending[] */
+	__u32 depth; /* calls in pending[] */
 	__u32 target;
-	__u64 caller;			/* of the outermost pending call */
-	__u64 last_free;		/* last address whose release was seen ... */
-	__u32 last_free_domain;		/* ... by a function of this layer ... */
-	__u32 last_free_unmatched;	/* ... and whether it was unknown to us */
+	__u64 caller;              /* of the outermost pending call */
+	__u64 last_free;           /* last address whose release was seen ... */
+	__u32 last_free_domain;    /* ... by a function of this layer ... */
+	__u32 last_free_unmatched; /* ... and whether it was unknown to us */
 	struct pending_call pending[MAX_NEST];
 	struct pending_syscall syscall;
-	struct space_message change;	/* what it did */
+	struct space_message change; /* what it did */
 	struct py_windows windows;
 	struct stack_message stack;
 };
@@ -130,7 +130,7 @@ struct {
 /* Written by the programs, read by user space. Index: counter * MAX_TARGETS + target. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTER_MAX * MAX_TARGETS);
+	__uint(max_entries, COUNTER_MAX *MAX_TARGETS);
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");

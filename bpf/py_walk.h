@@ -111,7 +111,8 @@ static __always_inline __u64 py_tstate(const struct target_config *config, __u64
 	} tss = {};
 
 	if (config->tstate_method == TSTATE_TSD_GLIBC) {
-		if (read_user(&tss, sizeof(tss), config->runtime + config->layout.runtime_tss_key) ||
+		if (read_user(&tss, sizeof(tss),
+			      config->runtime + config->layout.runtime_tss_key) ||
 		    !tss.initialized)
 			return 0;
 		return tstate_from_tsd(config, thread, tss.key);

@@ -19,37 +19,37 @@
 #define REPORT_UNMEASURED (-1LL)
 
 struct report_probe {
-	const char *function, *module, *role;	/* role: "enter", "return", "free" */
-	__u64 offset;				/* from the function's start */
+	const char *function, *module, *role; /* role: "enter", "return", "free" */
+	__u64 offset;                         /* from the function's start */
 	double cost_ns;
 };
 
 /* Share seen by the probes of what was really allocated since tracing began, 0..1. */
 struct report_coverage {
 	double object, raw, mmap, brk;
-	const char *object_note, *raw_note;	/* why, for a person; NULL = nothing to say */
+	const char *object_note, *raw_note; /* why, for a person; NULL = nothing to say */
 };
 
 struct report_lost {
 	/* The contract's names. */
-	__u64 events;		/* probe hits that could not be used: the sum of the five below */
-	__u64 stacks;		/* blocks recorded without a stack: stack table full */
-	__u64 live_full;	/* blocks not recorded: live table full */
-	__u64 unmatched_frees;	/* released blocks older than the tracing; no loss */
-	__u64 unwind_errors;	/* stacks cut at an unreadable frame */
+	__u64 events;          /* probe hits that could not be used: the sum of the five below */
+	__u64 stacks;          /* blocks recorded without a stack: stack table full */
+	__u64 live_full;       /* blocks not recorded: live table full */
+	__u64 unmatched_frees; /* released blocks older than the tracing; no loss */
+	__u64 unwind_errors;   /* stacks cut at an unreadable frame */
 
 	__u64 thread_state, nest_full, missing_exits, unreadable_arguments, space_events;
 
 	__u64 live_full_bytes;
-	__u64 missed_frees;	/* found out when the address was handed out again, and put right then */
-	__u64 truncated_stacks;	/* cut at the root side: too deep */
-	__u64 unknown_stacks;	/* stacks whose frames never arrived */
-	__u64 names_retried;	/* announcements put off: no loss */
-	__u64 unreadable_names;	/* code objects without strings */
+	__u64 missed_frees; /* found out when the address was handed out again, and put right then */
+	__u64 truncated_stacks; /* cut at the root side: too deep */
+	__u64 unknown_stacks;   /* stacks whose frames never arrived */
+	__u64 names_retried;    /* announcements put off: no loss */
+	__u64 unreadable_names; /* code objects without strings */
 };
 
 struct report_memory {
-	long long rss, rss_start;	/* bytes */
+	long long rss, rss_start; /* bytes */
 	double growth_per_s;
 	long long limit;
 	double seconds_to_limit;
@@ -59,12 +59,12 @@ struct report_site {
 	size_t id;
 	/* the innermost Python line, or without one the innermost native frame outside the allocator */
 	const char *file, *path, *function, *module;
-	int line;			/* 0 = native */
-	__u64 offset;			/* native without symbol */
+	int line;     /* 0 = native */
+	__u64 offset; /* native without symbol */
 	enum domain domain;
 	__u64 live_bytes, live_count, alloc_bytes, alloc_count, free_bytes, free_count;
 	double growth_per_s, oldest_s, median_age_s, error_pct;
-	size_t *stacks;			/* indices into profile.stacks, by live bytes */
+	size_t *stacks; /* indices into profile.stacks, by live bytes */
 	size_t stack_count;
 	/* immediate native caller of the allocator that most live bytes of the site have, NULL = none */
 	const struct named_frame *native;
@@ -73,8 +73,8 @@ struct report_site {
 struct report_process {
 	int pid;
 	const char *comm, *exe, *cgroup;
-	char *const *cmdline;		/* NULL-terminated */
-	const char *python_version, *python_allocator;	/* NULL = unknown */
+	char *const *cmdline;                          /* NULL-terminated */
+	const char *python_version, *python_allocator; /* NULL = unknown */
 	bool free_threaded;
 	const char **allocators;
 	size_t allocator_count;
@@ -86,16 +86,16 @@ struct report_process {
 	struct report_coverage coverage;
 	struct report_lost lost;
 	struct report_memory memory;
-	const char *end;		/* why tracing of it ended early, NULL = it did not */
+	const char *end; /* why tracing of it ended early, NULL = it did not */
 
-	struct profile profile;		/* stacks; empty ones (nothing live) included */
-	struct report_site *sites;	/* by live_bytes, largest first; all of them */
+	struct profile profile;    /* stacks; empty ones (nothing live) included */
+	struct report_site *sites; /* by live_bytes, largest first; all of them */
 	size_t site_count;
 };
 
 struct report {
 	const char *version, *host, *kernel;
-	char started[32];		/* RFC 3339, UTC */
+	char started[32]; /* RFC 3339, UTC */
 	double duration_s;
 	struct report_process *processes;
 	size_t process_count;

@@ -19,53 +19,54 @@ struct code_info {
 	__u32 target;
 	__u64 code_key;
 	int first_line;
-	char *file;		/* co_filename */
-	char *name;		/* co_qualname, before 3.11 co_name */
-	__u8 *lines;		/* line table, in the target's format */
-	size_t lines_len;	/* bytes that arrived, from the start */
-	size_t lines_size;	/* bytes that there are */
+	char *file;        /* co_filename */
+	char *name;        /* co_qualname, before 3.11 co_name */
+	__u8 *lines;       /* line table, in the target's format */
+	size_t lines_len;  /* bytes that arrived, from the start */
+	size_t lines_size; /* bytes that there are */
 };
 
 /* A distinct stack and what happened there. */
 struct stack_info {
 	struct stack_key key;
-	bool known;		/* frames have arrived */
-	__u32 flags;		/* STACK_* */
-	__u64 caller;		/* address the outermost allocator function returns to, 0 = unknown */
-	int caller_module;	/* index in the target's modules, -1 = none */
-	struct frame *frames;	/* innermost first */
+	bool known;           /* frames have arrived */
+	__u32 flags;          /* STACK_* */
+	__u64 caller;         /* address the outermost allocator function returns to, 0 = unknown */
+	int caller_module;    /* index in the target's modules, -1 = none */
+	struct frame *frames; /* innermost first */
 	size_t frame_count;
 
 	__u64 alloc_bytes, alloc_count, free_bytes, free_count;
-	__u64 live_bytes, live_count;	/* from the live table, or alloc - free if that was not read */
+	__u64 live_bytes,
+		live_count; /* from the live table, or alloc - free if that was not read */
 	/* Ages of the live blocks, seconds; < 0 = not measured. */
 	double oldest_s, median_age_s;
 };
 
 /* What was seen of one process's memory from outside. */
 struct memory_info {
-	__u64 rss, rss_start;		/* bytes */
+	__u64 rss, rss_start; /* bytes */
 	/* pymalloc blocks in use by the pool headers; < 0 = not measured */
 	long long pool_blocks_start, pool_blocks;
 	/* anonymous address space that appeared since tracing began: all, and what the model has */
-	__u64 mmap_new, mmap_seen, brk_new, brk_seen;	/* bytes */
+	__u64 mmap_new, mmap_seen, brk_new, brk_seen; /* bytes */
 	bool space_measured;
-	bool ended;			/* the process has ended; the above is its last state */
-	bool replaced;			/* by exec */
+	bool ended;    /* the process has ended; the above is its last state */
+	bool replaced; /* by exec */
 };
 
 struct snapshot {
-	__u64 now_ns;			/* CLOCK_MONOTONIC */
-	__u64 started_ns;		/* activation of the probes */
-	bool live_read;			/* ages and live figures come from the live table */
+	__u64 now_ns;     /* CLOCK_MONOTONIC */
+	__u64 started_ns; /* activation of the probes */
+	bool live_read;   /* ages and live figures come from the live table */
 
 	struct stack_info *stacks;
 	size_t stack_count;
-	const struct code_info *codes;	/* owned by the tracer, grows only */
+	const struct code_info *codes; /* owned by the tracer, grows only */
 	size_t code_count;
 	__u64 counters[COUNTER_MAX][MAX_TARGETS];
 
-	struct memory_info *memory;	/* one per target */
+	struct memory_info *memory; /* one per target */
 	size_t target_count;
 };
 

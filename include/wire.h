@@ -12,37 +12,37 @@
 
 #include "py_layout.h"
 
-#define MAX_TARGETS 256		/* processes traced at once */
-#define MAX_HOOKS 128		/* rows of the hook table; a power of two */
-#define MAX_FRAMES 256		/* Python frames kept of one stack */
-#define MAX_NEST 8		/* allocator functions inside one another, per thread */
+#define MAX_TARGETS 256 /* processes traced at once */
+#define MAX_HOOKS 128   /* rows of the hook table; a power of two */
+#define MAX_FRAMES 256  /* Python frames kept of one stack */
+#define MAX_NEST 8      /* allocator functions inside one another, per thread */
 
 /* What an allocator function does, hence what its probes must do. */
 enum hook_role {
-	HOOK_ALLOC = 1,		/* returns a new block */
-	HOOK_REALLOC,		/* takes a block, returns its successor */
-	HOOK_ALLOC_OUT,		/* returns 0 and stores the new block through ptr_arg */
-	HOOK_FREE,		/* releases the block in ptr_arg */
+	HOOK_ALLOC = 1, /* returns a new block */
+	HOOK_REALLOC,   /* takes a block, returns its successor */
+	HOOK_ALLOC_OUT, /* returns 0 and stores the new block through ptr_arg */
+	HOOK_FREE,      /* releases the block in ptr_arg */
 };
 
 /* Where a block lives. The object layer hands large blocks to the raw layer below it. */
 enum domain {
-	DOMAIN_RAW = 1,		/* the malloc heap */
-	DOMAIN_OBJECT,		/* a pymalloc pool */
-	DOMAIN_MMAP,		/* anonymous address space */
-	DOMAIN_BRK,		/* the break */
-	DOMAIN_FILE,		/* mappings of files */
+	DOMAIN_RAW = 1, /* the malloc heap */
+	DOMAIN_OBJECT,  /* a pymalloc pool */
+	DOMAIN_MMAP,    /* anonymous address space */
+	DOMAIN_BRK,     /* the break */
+	DOMAIN_FILE,    /* mappings of files */
 	DOMAIN_MAX,
 };
 
-#define HOOK_ZERO_FREES 1	/* realloc(p, 0) that returns NULL has released p */
+#define HOOK_ZERO_FREES 1 /* realloc(p, 0) that returns NULL has released p */
 
 struct hook {
-	__u8 role;		/* enum hook_role */
-	__u8 domain;		/* DOMAIN_RAW or DOMAIN_OBJECT: the layer that the function belongs to */
-	__u8 size_arg;		/* arguments are numbered from 1; 0 = has none */
-	__u8 count_arg;		/* size = size_arg * count_arg */
-	__u8 ptr_arg;		/* block to resize or release, or the place for the result */
+	__u8 role;      /* enum hook_role */
+	__u8 domain;    /* DOMAIN_RAW or DOMAIN_OBJECT: the layer that the function belongs to */
+	__u8 size_arg;  /* arguments are numbered from 1; 0 = has none */
+	__u8 count_arg; /* size = size_arg * count_arg */
+	__u8 ptr_arg;   /* block to resize or release, or the place for the result */
 	__u8 flags;
 	__u8 _pad[2];
 };
@@ -55,22 +55,22 @@ _Static_assert(sizeof(struct hook) == 8, "hook");
 
 /* How a thread finds its PyThreadState. */
 enum tstate_method {
-	TSTATE_NONE,		/* not a Python process */
-	TSTATE_TSD_GLIBC,	/* pthread_getspecific's table, at glibc's offsets from the thread pointer */
-	TSTATE_LIST,		/* interpreter's list, by thread_id; any libc */
+	TSTATE_NONE,      /* not a Python process */
+	TSTATE_TSD_GLIBC, /* pthread_getspecific's table, at glibc's offsets from the thread pointer */
+	TSTATE_LIST,      /* interpreter's list, by thread_id; any libc */
 };
 
-#define TARGET_OBJECT_COUNT_ONLY 1	/* releases are partly inlined: count object blocks, keep none */
+#define TARGET_OBJECT_COUNT_ONLY 1 /* releases are partly inlined: count object blocks, keep none */
 
 /* What the programs must know of one process; written by user space before activation. */
 struct target_config {
 	__u32 tgid;
 	__u32 flags;
-	__u64 runtime;		/* address of _PyRuntime */
-	__u64 code_type;	/* address of PyCode_Type; 0 = unknown, not checked */
-	__u32 tstate_method;	/* enum tstate_method */
-	__u32 tsd_first_block;	/* glibc: struct pthread.specific_1stblock */
-	__u32 tsd_blocks;	/* glibc: struct pthread.specific */
+	__u64 runtime;         /* address of _PyRuntime */
+	__u64 code_type;       /* address of PyCode_Type; 0 = unknown, not checked */
+	__u32 tstate_method;   /* enum tstate_method */
+	__u32 tsd_first_block; /* glibc: struct pthread.specific_1stblock */
+	__u32 tsd_blocks;      /* glibc: struct pthread.specific */
 	__u32 _pad;
 	struct py_layout layout;
 };
@@ -84,9 +84,9 @@ struct live_key {
 _Static_assert(sizeof(struct live_key) == 16, "live_key");
 
 struct live_block {
-	__u64 size;		/* bytes asked for */
-	__u64 born_ns;		/* CLOCK_MONOTONIC */
-	__u64 stack;		/* stack_key.hash */
+	__u64 size;    /* bytes asked for */
+	__u64 born_ns; /* CLOCK_MONOTONIC */
+	__u64 stack;   /* stack_key.hash */
 	__u32 domain;
 	__u32 _pad;
 };
@@ -106,7 +106,7 @@ struct stack_totals {
 	__u64 alloc_count;
 	__u64 free_bytes;
 	__u64 free_count;
-	__u64 announced;	/* 1 once its frames are in the names ring */
+	__u64 announced; /* 1 once its frames are in the names ring */
 };
 _Static_assert(sizeof(struct stack_totals) == 40, "stack_totals");
 
@@ -118,35 +118,35 @@ struct code_id {
 };
 _Static_assert(sizeof(struct code_id) == 16, "code_id");
 
-#define TRACKED_STOP_AT_EXEC 1	/* launched by us: stop at each exec until it is traced */
+#define TRACKED_STOP_AT_EXEC 1 /* launched by us: stop at each exec until it is traced */
 
 /* A process whose system calls are followed; key: tgid. */
 struct tracked {
 	__u32 target;
-	__u32 flags;		/* TRACKED_* */
+	__u32 flags; /* TRACKED_* */
 };
 _Static_assert(sizeof(struct tracked) == 8, "tracked");
 
 /* Every way to lose data, and what is needed to judge coverage; one per-CPU slot each. */
 enum counter {
-	COUNT_EVENTS,			/* probe hits while active */
-	COUNT_OBJECT_ALLOCS,		/* pymalloc blocks seen to be handed out ... */
-	COUNT_OBJECT_FREES,		/* ... and released, known to us or not */
-	COUNT_UNMATCHED_FREES,		/* released blocks that are older than the tracing */
-	COUNT_MISSED_FREES,		/* an address was handed out again: its release was not seen */
+	COUNT_EVENTS,          /* probe hits while active */
+	COUNT_OBJECT_ALLOCS,   /* pymalloc blocks seen to be handed out ... */
+	COUNT_OBJECT_FREES,    /* ... and released, known to us or not */
+	COUNT_UNMATCHED_FREES, /* released blocks that are older than the tracing */
+	COUNT_MISSED_FREES,    /* an address was handed out again: its release was not seen */
 
-	LOST_LIVE_FULL,			/* blocks not recorded: live table full */
+	LOST_LIVE_FULL, /* blocks not recorded: live table full */
 	LOST_LIVE_FULL_BYTES,
-	LOST_STACK_FULL,		/* blocks recorded without a stack: stack table full */
-	LOST_THREAD_STATE,		/* events: no memory for a thread's state */
-	LOST_NEST_FULL,			/* allocator calls nested deeper than MAX_NEST */
-	LOST_MISSING_EXIT,		/* calls that never returned to their caller */
-	LOST_UNREADABLE_ARGUMENT,	/* caller or out-pointer could not be read */
-	LOST_UNREADABLE_FRAME,		/* stacks cut where a frame or code object could not be read */
-	LOST_TRUNCATED_STACK,		/* stacks deeper than MAX_FRAMES, cut at the root side */
-	LOST_NAMES_FULL,		/* names ring full; announced again at the stack's next event */
-	LOST_SPACE_FULL,		/* space ring full: changes of the address space not seen */
-	LOST_UNREADABLE_NAME,		/* code objects whose strings could not be read */
+	LOST_STACK_FULL,          /* blocks recorded without a stack: stack table full */
+	LOST_THREAD_STATE,        /* events: no memory for a thread's state */
+	LOST_NEST_FULL,           /* allocator calls nested deeper than MAX_NEST */
+	LOST_MISSING_EXIT,        /* calls that never returned to their caller */
+	LOST_UNREADABLE_ARGUMENT, /* caller or out-pointer could not be read */
+	LOST_UNREADABLE_FRAME,    /* stacks cut where a frame or code object could not be read */
+	LOST_TRUNCATED_STACK,     /* stacks deeper than MAX_FRAMES, cut at the root side */
+	LOST_NAMES_FULL,          /* names ring full; announced again at the stack's next event */
+	LOST_SPACE_FULL,          /* space ring full: changes of the address space not seen */
+	LOST_UNREADABLE_NAME,     /* code objects whose strings could not be read */
 	COUNTER_MAX,
 };
 
@@ -158,33 +158,33 @@ enum message_kind {
 };
 
 struct frame {
-	__u64 code_key;		/* identity of the code object, see MESSAGE_CODE */
-	__u64 code;		/* its address */
-	__s32 lasti;		/* byte offset of the instruction; < 0 = not started */
+	__u64 code_key; /* identity of the code object, see MESSAGE_CODE */
+	__u64 code;     /* its address */
+	__s32 lasti;    /* byte offset of the instruction; < 0 = not started */
 	__u32 _pad;
 };
 _Static_assert(sizeof(struct frame) == 24, "frame");
 
-#define STACK_TRUNCATED 1	/* deeper than MAX_FRAMES */
-#define STACK_UNREADABLE 2	/* cut at an unreadable frame */
-#define STACK_NO_THREAD 4	/* the thread has no Python thread state */
+#define STACK_TRUNCATED 1  /* deeper than MAX_FRAMES */
+#define STACK_UNREADABLE 2 /* cut at an unreadable frame */
+#define STACK_NO_THREAD 4  /* the thread has no Python thread state */
 
 /* Innermost frame first; only frame_count of the frames are sent. */
 struct stack_message {
-	__u32 kind;		/* MESSAGE_STACK */
+	__u32 kind; /* MESSAGE_STACK */
 	__u32 frame_count;
 	struct stack_key key;
-	__u64 caller;		/* where the outermost allocator function returns to; 0 = unknown */
-	__u32 flags;		/* STACK_* */
+	__u64 caller; /* where the outermost allocator function returns to; 0 = unknown */
+	__u32 flags;  /* STACK_* */
 	__u32 tid;
 	struct frame frames[MAX_FRAMES];
 };
 #define STACK_MESSAGE_HEAD (sizeof(struct stack_message) - sizeof(struct frame) * MAX_FRAMES)
 _Static_assert(STACK_MESSAGE_HEAD == 40, "stack_message");
 
-#define CODE_FILE_MAX 512	/* bytes of a file name kept */
+#define CODE_FILE_MAX 512 /* bytes of a file name kept */
 #define CODE_NAME_MAX 256
-#define CODE_LINES_MAX 1024	/* bytes of line table in the first record, and in each further one */
+#define CODE_LINES_MAX 1024 /* bytes of line table in the first record, and in each further one */
 #define CODE_LINES_TOTAL_MAX (64 * CODE_LINES_MAX)
 
 #define CODE_MISSING_FILE 1
@@ -193,19 +193,19 @@ _Static_assert(STACK_MESSAGE_HEAD == 40, "stack_message");
 
 /* A code object when first seen. Text as CPython stores it: kind 1, 2 or 4 bytes a code point. */
 struct code_message {
-	__u32 kind;		/* MESSAGE_CODE */
+	__u32 kind; /* MESSAGE_CODE */
 	__u32 target;
 	__u64 code_key;
 	__u64 code;
 	__s32 first_line;
-	__u32 file_bytes;	/* bytes in file[] */
+	__u32 file_bytes; /* bytes in file[] */
 	__u32 name_bytes;
-	__u32 lines_bytes;	/* size of the whole line table */
+	__u32 lines_bytes; /* size of the whole line table */
 	__u8 file_kind;
 	__u8 name_kind;
-	__u8 file_cut;		/* longer than what is kept */
+	__u8 file_cut; /* longer than what is kept */
 	__u8 name_cut;
-	__u32 missing;		/* CODE_MISSING_*: not resident when BPF looked; user space reads it */
+	__u32 missing; /* CODE_MISSING_*: not resident when BPF looked; user space reads it */
 	char file[CODE_FILE_MAX];
 	char name[CODE_NAME_MAX];
 	__u8 lines[CODE_LINES_MAX];
@@ -214,7 +214,7 @@ _Static_assert(sizeof(struct code_message) == 48 + 512 + 256 + 1024, "code_messa
 
 /* The rest of a long line table. */
 struct code_more_message {
-	__u32 kind;		/* MESSAGE_CODE_MORE */
+	__u32 kind; /* MESSAGE_CODE_MORE */
 	__u32 target;
 	__u64 code_key;
 	__u32 offset;
@@ -225,24 +225,24 @@ _Static_assert(sizeof(struct code_more_message) == 24 + 1024, "code_more_message
 
 /* Records of the space ring: what a thread did to its process's address space. */
 enum space_op {
-	SPACE_MAP = 1,		/* mmap: [start, start + len) is new, whatever was there is gone */
-	SPACE_UNMAP,		/* munmap */
-	SPACE_REMAP,		/* mremap: [old_start, + old_len) became [start, + len) */
-	SPACE_BRK,		/* the break moved from old_start to start */
-	SPACE_EXEC,		/* the process replaced its image */
-	SPACE_EXIT,		/* the process ended */
+	SPACE_MAP = 1, /* mmap: [start, start + len) is new, whatever was there is gone */
+	SPACE_UNMAP,   /* munmap */
+	SPACE_REMAP,   /* mremap: [old_start, + old_len) became [start, + len) */
+	SPACE_BRK,     /* the break moved from old_start to start */
+	SPACE_EXEC,    /* the process replaced its image */
+	SPACE_EXIT,    /* the process ended */
 };
 
 struct space_message {
-	__u32 op;		/* enum space_op */
+	__u32 op; /* enum space_op */
 	__u32 target;
-	__u64 start, len;	/* bytes; len rounded up to pages */
+	__u64 start, len; /* bytes; len rounded up to pages */
 	__u64 old_start, old_len;
-	__u64 enter_ns, exit_ns;/* CLOCK_MONOTONIC, around the call */
-	__u64 grown;		/* bytes that are new */
-	__u64 stack;		/* stack_key.hash of the call that made them, 0 = none */
-	__u32 domain;		/* DOMAIN_MMAP, DOMAIN_FILE or DOMAIN_BRK */
-	__u32 flags;		/* mmap's or mremap's */
+	__u64 enter_ns, exit_ns; /* CLOCK_MONOTONIC, around the call */
+	__u64 grown;             /* bytes that are new */
+	__u64 stack;             /* stack_key.hash of the call that made them, 0 = none */
+	__u32 domain;            /* DOMAIN_MMAP, DOMAIN_FILE or DOMAIN_BRK */
+	__u32 flags;             /* mmap's or mremap's */
 };
 _Static_assert(sizeof(struct space_message) == 80, "space_message");
 

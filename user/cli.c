@@ -15,10 +15,12 @@ static const char help[] =
 	"pyleak-bpf: which line of a live Python process allocates what stays\n"
 	"\n"
 	"  sudo pyleak-bpf --pid PID [options]      trace a live process, until Ctrl-C\n"
-	"  sudo pyleak-bpf [options] -- CMD [ARGS]  start CMD and trace it from its first instruction\n"
+	"  sudo pyleak-bpf [options] -- CMD [ARGS]  start CMD and trace it from its first "
+	"instruction\n"
 	"\n"
 	"  -p, --pid PID        process to trace; may be given many times\n"
-	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process ends\n"
+	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
+	"ends\n"
 	"  -i, --interval T     refresh every T; default 5s\n"
 	"  -o, --output FILE    write the report to FILE at the end; may be given many times;\n"
 	"                       the ending says what: .json .folded .svg; - is stdout, with -f\n"
@@ -33,7 +35,8 @@ static const char help[] =
 	"  -v, --verbose        say more; twice: libraries' messages, too\n"
 	"      --version, --help\n"
 	"\n"
-	"Exit status: 0 done, 1 failed while running, 2 wrong usage, 77 this kernel or process cannot be traced.\n";
+	"Exit status: 0 done, 1 failed while running, 2 wrong usage, 77 this kernel or process "
+	"cannot be traced.\n";
 
 enum {
 	OPTION_MIN_SIZE = 256,
@@ -68,19 +71,13 @@ struct unit {
 };
 
 static const struct unit time_units[] = {
-	{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0},
+	{"", 1},     {"s", 1},    {"ms", 1e-3}, {"m", 60},
+	{"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0},
 };
 
 static const struct unit size_units[] = {
-	{"", 1},
-	{"B", 1},
-	{"K", 1 << 10},
-	{"M", 1 << 20},
-	{"G", 1 << 30},
-	{"KiB", 1 << 10},
-	{"MiB", 1 << 20},
-	{"GiB", 1 << 30},
-	{NULL, 0},
+	{"", 1},          {"B", 1},         {"K", 1 << 10},   {"M", 1 << 20}, {"G", 1 << 30},
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0},
 };
 
 /* A number, perhaps followed by a unit; 0 or -EINVAL. */
@@ -248,8 +245,9 @@ static int bad_option(int argc, char **argv, int option)
 static int check(const struct cli *cli)
 {
 	if (!cli->pid_count && !cli->command)
-		return log__fail(EXIT_USAGE,
-				 "what to trace? give --pid PID, or a command after -- (see --help)");
+		return log__fail(
+			EXIT_USAGE,
+			"what to trace? give --pid PID, or a command after -- (see --help)");
 	if (cli->pid_count && cli->command)
 		return log__fail(EXIT_USAGE, "give either --pid or a command, not both");
 	for (size_t i = 0; i < cli->output_count; i++)

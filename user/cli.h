@@ -14,25 +14,25 @@
 #define CLI_MAX_OUTPUTS 16
 
 struct cli_output {
-	const char *path;		/* "-" = stdout */
-	const char *format;		/* -f, or NULL: by the path's ending */
+	const char *path;   /* "-" = stdout */
+	const char *format; /* -f, or NULL: by the path's ending */
 };
 
 struct cli {
 	pid_t pids[CLI_MAX_PIDS];
 	size_t pid_count;
-	char **command;			/* after --, NULL = none */
+	char **command; /* after --, NULL = none */
 	struct cli_output outputs[CLI_MAX_OUTPUTS];
 	size_t output_count;
 	const char *mode;
-	double duration_s;		/* 0 = until Ctrl-C */
+	double duration_s; /* 0 = until Ctrl-C */
 	double interval_s;
 	double older_s;
 	__u64 min_size;
 	size_t top;
 	unsigned int live_max, stacks_max;
-	int verbosity;			/* see log__set_level() */
-	bool done;			/* --help or --version was printed */
+	int verbosity; /* see log__set_level() */
+	bool done;     /* --help or --version was printed */
 };
 
 /* Fills cli from argv, which must outlive it. 0, or -EXIT_USAGE after one line on stderr. */

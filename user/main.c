@@ -30,11 +30,11 @@
 struct subject {
 	struct target *target;
 	struct plan *plan;
-	struct pools *pools;		/* NULL = pymalloc's pools were not found */
+	struct pools *pools; /* NULL = pymalloc's pools were not found */
 	struct symbolizer *symbolizer;
 	struct history *history;
 	struct memory_info memory;
-	double last_refresh_s;		/* of the modules */
+	double last_refresh_s; /* of the modules */
 };
 
 struct output {
@@ -47,13 +47,13 @@ struct session {
 	struct subject subjects[CLI_MAX_PIDS];
 	size_t subject_count;
 	struct output outputs[CLI_MAX_OUTPUTS];
-	bool stdout_taken;		/* by an output: no report for people there */
+	bool stdout_taken; /* by an output: no report for people there */
 	struct tracer *tracer;
-	pid_t child;			/* that we started, 0 = none */
+	pid_t child; /* that we started, 0 = none */
 	struct utsname host;
 	time_t started;
-	double start_s;			/* monotonic */
-	double live_cost_s;		/* what reading the live table took last time */
+	double start_s;     /* monotonic */
+	double live_cost_s; /* what reading the live table took last time */
 };
 
 static volatile sig_atomic_t stop_requested;
@@ -87,12 +87,14 @@ static int open_outputs(struct session *s)
 			return log__fail(EXIT_USAGE, "no such format: %s (there are %s)",
 					 wanted->format, exporter__names(known, sizeof(known)));
 		if (!output->exporter)
-			return log__fail(EXIT_USAGE,
-					 "cannot tell the format of %s: the name must end in one of %s",
-					 wanted->path, exporter__endings(known, sizeof(known)));
+			return log__fail(
+				EXIT_USAGE,
+				"cannot tell the format of %s: the name must end in one of %s",
+				wanted->path, exporter__endings(known, sizeof(known)));
 		err = out_file__open(wanted->path, &output->file);
 		if (err)
-			return log__fail(EXIT_FAILED, "cannot write %s: %s; choose another place with -o",
+			return log__fail(EXIT_FAILED,
+					 "cannot write %s: %s; choose another place with -o",
 					 wanted->path, strerror(-err));
 		if (!strcmp(wanted->path, "-"))
 			s->stdout_taken = true;
@@ -418,8 +420,8 @@ static int finish(struct session *s)
 			out_file__discard(output->file);
 		output->file = NULL;
 		if (err)
-			failed = log__fail(EXIT_FAILED, "cannot write %s: %s", s->cli.outputs[i].path,
-					   strerror(-err));
+			failed = log__fail(EXIT_FAILED, "cannot write %s: %s",
+					   s->cli.outputs[i].path, strerror(-err));
 	}
 	free_report(&report);
 	return failed;

@@ -9,13 +9,13 @@
 #include "lib/log.h"
 
 static const int kept[] = {
-	CAP_BPF,		/* reading maps where unprivileged BPF is off */
-	CAP_PERFMON,		/* detaching */
-	CAP_SYS_PTRACE,		/* /proc/PID/maps, process_vm_readv() */
-	CAP_DAC_READ_SEARCH,	/* files and /proc entries of other users */
-	CAP_DAC_OVERRIDE,	/* putting the output files in their place */
+	CAP_BPF,                /* reading maps where unprivileged BPF is off */
+	CAP_PERFMON,            /* detaching */
+	CAP_SYS_PTRACE,         /* /proc/PID/maps, process_vm_readv() */
+	CAP_DAC_READ_SEARCH,    /* files and /proc entries of other users */
+	CAP_DAC_OVERRIDE,       /* putting the output files in their place */
 	CAP_CHECKPOINT_RESTORE, /* /proc/PID/map_files, for libraries loaded later */
-	CAP_KILL,		/* the process that we started, when we fail */
+	CAP_KILL,               /* the process that we started, when we fail */
 };
 
 #define KEPT (sizeof(kept) / sizeof(kept[0]))

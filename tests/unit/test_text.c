@@ -37,7 +37,7 @@ static void test_utf8(void **state)
 		{"\xc3(", BAD "("},
 		{"\xc0\x80", BAD BAD}, /* overlong */
 		{"\xe0\x80\x80", BAD BAD BAD},
-		{"\xed\xa0\x80", BAD BAD BAD}, /* surrogate */
+		{"\xed\xa0\x80", BAD BAD BAD},         /* surrogate */
 		{"\xf4\x90\x80\x80", BAD BAD BAD BAD}, /* beyond U+10FFFF */
 		{"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
 		{"\xe6\x97"

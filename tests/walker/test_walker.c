@@ -23,7 +23,7 @@
 #define IMAGE_SIZE (1 << 20)
 
 static unsigned char image[IMAGE_SIZE];
-static unsigned long reads, fail_at;	/* the fail_at-th read fails; 0 = none does */
+static unsigned long reads, fail_at; /* the fail_at-th read fails; 0 = none does */
 
 static int read_user(void *dst, __u32 size, __u64 address)
 {
@@ -174,13 +174,13 @@ static void ends_on_a_ring_of_frames(void **state)
 
 static void skips_shim_frames(void **state)
 {
-	const struct py_layout *layout = layouts[4];	/* 3.12 */
+	const struct py_layout *layout = layouts[4]; /* 3.12 */
 
 	(void)state;
 	make_stack(layout, 6);
 	image[frame_at(1) + layout->frame_owner - IMAGE_BASE] = layout->owner_skip_from;
 	image[frame_at(5) + layout->frame_owner - IMAGE_BASE] = layout->owner_skip_from;
-	put64(frame_at(1) + layout->frame_code, 0x666);	/* must not be followed */
+	put64(frame_at(1) + layout->frame_code, 0x666); /* must not be followed */
 	walk();
 	assert_int_equal(stack.flags, 0);
 	assert_int_equal(stack.frame_count, 4);

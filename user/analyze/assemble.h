@@ -25,9 +25,8 @@ int assemble__begin(struct report *report, size_t count, time_t started, double 
  * moment to history. Strings are borrowed from target, plan and mode, which must outlive the report. 0 or -ENOMEM.
  */
 int assemble__process(const struct snapshot *snapshot, __u32 target_index,
-		      const struct target *target, const struct plan *plan,
-		      struct history *history, const char *mode, double now_s,
-		      struct report_process *process);
+		      const struct target *target, const struct plan *plan, struct history *history,
+		      const char *mode, double now_s, struct report_process *process);
 
 /* Frees what assemble__process() made; profiles are their maker's. */
 void assemble__end(struct report *report);

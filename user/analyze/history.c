@@ -20,7 +20,7 @@ struct sample {
 };
 
 struct series {
-	__u64 key; /* of the site */
+	__u64 key;    /* of the site */
 	double gap_s; /* least distance between two kept samples */
 	__u32 count;
 	struct sample samples[MAX_SAMPLES];

@@ -22,8 +22,8 @@ typedef int find_fn(const struct elf_image *image, const char *name, struct elf_
 /* How to know an implementation; the first row that fits names it. */
 struct kind {
 	const char *name;
-	const char *symbols[3]; /* any of these is defined */
-	const char *files[3]; /* or the file name begins so */
+	const char *symbols[3];    /* any of these is defined */
+	const char *files[3];      /* or the file name begins so */
 	const char *malloc, *free; /* names with a prefix, where malloc itself is another's */
 };
 

@@ -23,7 +23,7 @@ int module__image(const struct module *module, struct elf_image **image);
 struct python_candidate {
 	int module;
 	__u64 runtime; /* _PyRuntime in the process; 0 = older than 3.7 */
-	bool debug; /* built with Py_DEBUG */
+	bool debug;    /* built with Py_DEBUG */
 };
 
 #define PYTHON_MAX_CANDIDATES 8
@@ -58,7 +58,7 @@ void python_version__tell(const struct module *module, const struct elf_image *i
 /* python_state.c: walks interpreters and thread states by the layout. */
 enum python_state {
 	PYTHON_STATE_MISFIT, /* what is there is not what the layout says */
-	PYTHON_STATE_EMPTY, /* not initialized yet, or finalized */
+	PYTHON_STATE_EMPTY,  /* not initialized yet, or finalized */
 	PYTHON_STATE_LIVE,
 };
 

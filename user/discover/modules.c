@@ -127,7 +127,8 @@ int module__image(const struct module *module, struct elf_image **image)
 static char *file_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *name = slash ? text__utf8(slash + 1, strlen(slash + 1)) : text__utf8(path, strlen(path));
+	char *name =
+		slash ? text__utf8(slash + 1, strlen(slash + 1)) : text__utf8(path, strlen(path));
 
 	if (name && is_deleted(name))
 		name[strlen(name) - strlen(DELETED)] = '\0';

@@ -102,7 +102,7 @@ static const char *read_tables(const struct target *target, const struct python 
 			       const struct places *places)
 {
 	struct debug_record records[3];
-	struct table raw, mem, obj;
+	struct table raw = {0}, mem = {0}, obj = {0};
 	struct proc_mem_part parts[] = {
 		{.address = places->raw, .buffer = &raw, .size = sizeof(raw)},
 		{.address = places->mem, .buffer = &mem, .size = sizeof(mem)},

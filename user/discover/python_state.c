@@ -49,7 +49,7 @@ struct walk {
 	const struct target *target;
 	const struct py_layout *layout;
 	__u64 runtime;
-	bool any; /* there are thread states */
+	bool any;    /* there are thread states */
 	bool broken; /* a pointer or a back pointer did not fit */
 	bool (*wanted)(const struct walk *walk, __u64 tstate, __u64 thread_id);
 	__u32 key; /* for tsd_holds() */

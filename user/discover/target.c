@@ -66,7 +66,7 @@ static void read_comm(struct target *target)
 	if (bytes && length && bytes[length - 1] == '\n')
 		bytes[length - 1] = '\0';
 	comm = bytes ? text__utf8(bytes, strlen(bytes)) : NULL;
-	if (comm)	/* at most 15 bytes, and 3 for each that is no UTF-8: fits */
+	if (comm) /* at most 15 bytes, and 3 for each that is no UTF-8: fits */
 		snprintf(target->comm, sizeof(target->comm), "%s", comm);
 	free(comm);
 	free(bytes);

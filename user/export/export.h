@@ -15,7 +15,7 @@
 #include "report.h"
 
 struct exporter {
-	const char *name; /* what -f takes */
+	const char *name;   /* what -f takes */
 	const char *ending; /* of the file names that ask for it */
 	/* Writes all of it and flushes: 0, or -errno, -ENOSPC for instance. */
 	int (*write)(const struct report *report, FILE *out);

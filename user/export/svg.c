@@ -16,9 +16,9 @@
 #define WIDTH 1200.0
 #define MARGIN 10.0
 #define ROW 18
-#define TOP 66 /* of the frames */
-#define FOOT 58 /* below them */
-#define CHARACTER 7.3 /* its width without a script to measure it */
+#define TOP 66                                 /* of the frames */
+#define FOOT 58                                /* below them */
+#define CHARACTER 7.3                          /* its width without a script to measure it */
 #define NARROWEST (0.1 / (WIDTH - 2 * MARGIN)) /* share of all that a tenth of a pixel stands for */
 #define SHADES 8
 

@@ -14,10 +14,10 @@
 
 struct table {
 	const struct report_process *process;
-	bool heap; /* or address space */
-	size_t sites; /* that hold something, shown or not */
+	bool heap;           /* or address space */
+	size_t sites;        /* that hold something, shown or not */
 	__u64 total, blocks; /* live bytes and blocks of them */
-	bool scaled; /* some figures are estimates */
+	bool scaled;         /* some figures are estimates */
 };
 
 static char *not_measured(char *buffer, size_t size)

@@ -99,7 +99,7 @@ static int static_table(const struct pools *pools, __u64 *table)
 static int read_static_arenas(const struct pools *pools, struct arena_list *arenas)
 {
 	for (int tries = 0; tries < READ_TRIES; tries++) {
-		__u64 table, after;
+		__u64 table = 0, after = 0;
 		int err = static_table(pools, &table);
 
 		arenas->count = 0;
@@ -123,7 +123,7 @@ static int read_state(const struct pools *pools, __u64 state, struct arena_list 
 	size_t before = arenas->count;
 
 	for (int tries = 0; tries < READ_TRIES; tries++) {
-		__u64 table, after;
+		__u64 table = 0, after = 0;
 		int err = proc_mem__read(pools->pid, state, words, sizeof(words));
 
 		if (err)

@@ -28,7 +28,7 @@ struct pool_header {
 _Static_assert(sizeof(struct pool_header) == 48, "pool_header");
 
 struct arena_object {
-	__u64 address; /* 0 = unused entry: only nextarena is set */
+	__u64 address;      /* 0 = unused entry: only nextarena is set */
 	__u64 pool_address; /* pools from here on have never been used */
 	__u32 nfreepools, ntotalpools;
 	__u64 freepools, nextarena, prevarena;

@@ -20,7 +20,7 @@ struct chunk {
 
 struct arena {
 	struct chunk *chunks; /* the newest first; only that one is filled further */
-	const char **slots; /* open addressing, linear probing; at most half full */
+	const char **slots;   /* open addressing, linear probing; at most half full */
 	size_t slot_count, strings;
 };
 

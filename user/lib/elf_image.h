@@ -17,10 +17,10 @@ struct elf_image;
 
 struct elf_symbol {
 	const char *name; /* lives as long as the image */
-	__u64 address; /* ELF virtual address */
-	__u64 size; /* bytes; 0 = not said */
-	bool function; /* STT_FUNC or STT_GNU_IFUNC, else data */
-	bool exported; /* defined in .dynsym */
+	__u64 address;    /* ELF virtual address */
+	__u64 size;       /* bytes; 0 = not said */
+	bool function;    /* STT_FUNC or STT_GNU_IFUNC, else data */
+	bool exported;    /* defined in .dynsym */
 };
 
 /*

@@ -14,7 +14,7 @@
 
 #define SYMBOLS_MAX (4U << 20) /* 128 MiB of them; Chromium has one million */
 #define TABLE_MAX (1UL << 30)
-#define NESTED_MAX 64 /* functions to step back over, looking for one that reaches far enough */
+#define NESTED_MAX 64   /* functions to step back over, looking for one that reaches far enough */
 #define PROBES_MAX 1024 /* slots to look at for one name; a hostile file may make them collide */
 #define EMPTY ((__u32)-1)
 

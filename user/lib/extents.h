@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 struct extent {
-	__u64 start, end;	/* [start, end) */
+	__u64 start, end; /* [start, end) */
 	__u64 born_ns;
-	__u64 stack;		/* stack_key.hash; 0 = was there before tracing began */
-	__u32 domain;		/* enum domain */
+	__u64 stack;  /* stack_key.hash; 0 = was there before tracing began */
+	__u32 domain; /* enum domain */
 	__u32 _pad;
 };
 

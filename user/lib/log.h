@@ -12,9 +12,9 @@
 /* Exit status of the program, fixed by the contract. */
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* failed while running */
+	EXIT_FAILED = 1, /* failed while running */
 	EXIT_USAGE = 2,
-	EXIT_CANNOT_TRACE = 77,	/* this kernel or process cannot be traced */
+	EXIT_CANNOT_TRACE = 77, /* this kernel or process cannot be traced */
 };
 
 /* level: -1 quiet (errors only), 0 progress, 1 details (-v), 2 libraries' debug output (-vv). */
@@ -22,7 +22,8 @@ void log__set_level(int level);
 int log__level(void);
 
 /* An error: always printed. Returns -status, so that "return log__fail(EXIT_..., ...)" reads well. */
-int log__fail(enum exit_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int log__fail(enum exit_status status, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* A warning: printed unless quiet. */
 void log__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -17,7 +17,7 @@
 
 struct out_file {
 	FILE *stream;
-	char *path; /* where it goes; NULL = written directly */
+	char *path;      /* where it goes; NULL = written directly */
 	char *temporary; /* where it is until then */
 };
 

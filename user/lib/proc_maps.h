@@ -18,8 +18,8 @@
 
 struct mapping {
 	__u64 start, end; /* [start, end) */
-	__u64 offset; /* in the file, bytes */
-	__u64 dev, ino; /* makedev(major, minor); 0, 0 = no file */
+	__u64 offset;     /* in the file, bytes */
+	__u64 dev, ino;   /* makedev(major, minor); 0, 0 = no file */
 	bool read, write, exec, shared;
 	char *path; /* "" = anonymous; "[heap]", "[stack]" ...; " (deleted)" kept; \012 decoded */
 };

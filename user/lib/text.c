@@ -19,15 +19,15 @@ struct range {
 
 /* Besides C0, DEL and C1: what has no glyph of its own but changes how its neighbours are shown. */
 static const struct range controls[] = {
-	{0x00ad, 0x00ad}, /* soft hyphen */
-	{0x061c, 0x061c}, /* Arabic letter mark */
-	{0x115f, 0x1160}, /* Hangul fillers */
+	{0x00ad, 0x00ad},                   /* soft hyphen */
+	{0x061c, 0x061c},                   /* Arabic letter mark */
+	{0x115f, 0x1160},                   /* Hangul fillers */
 	{0x180e, 0x180e}, {0x200b, 0x200f}, /* zero width, direction marks */
 	{0x2028, 0x202e}, /* line and paragraph separators, bidi embeddings and overrides */
 	{0x2060, 0x206f}, /* joiners, bidi isolates */
 	{0x3164, 0x3164}, {0xd800, 0xdfff}, /* surrogates: not characters */
-	{0xfe00, 0xfe0f}, /* variation selectors */
-	{0xfeff, 0xfeff}, /* byte order mark */
+	{0xfe00, 0xfe0f},                   /* variation selectors */
+	{0xfeff, 0xfeff},                   /* byte order mark */
 	{0xffa0, 0xffa0}, {0xfff0, 0xfffb},
 	{0xfffe, 0xffff}, {0xe0000, 0xe0fff}, /* tags, more variation selectors */
 };

@@ -13,10 +13,10 @@
 
 /* In which modules a row is looked for. */
 enum hook_group {
-	HOOKS_MALLOC,		/* allocators' modules, plain and with the allocator's prefix */
-	HOOKS_OPERATORS,	/* allocators other than libc's */
-	HOOKS_OWN_NAMES,	/* allocators' modules */
-	HOOKS_PYTHON,		/* the interpreter's module */
+	HOOKS_MALLOC,    /* allocators' modules, plain and with the allocator's prefix */
+	HOOKS_OPERATORS, /* allocators other than libc's */
+	HOOKS_OWN_NAMES, /* allocators' modules */
+	HOOKS_PYTHON,    /* the interpreter's module */
 };
 
 struct hook_row {

@@ -28,7 +28,7 @@ static const struct named_frame code_unknown = {
 struct symbolizer {
 	struct images *images;
 	struct pair_map codes; /* (code_key, target) -> index in snapshot.codes */
-	size_t indexed; /* codes that are in the map */
+	size_t indexed;        /* codes that are in the map */
 };
 
 /* One profile being made. */
@@ -38,7 +38,7 @@ struct builder {
 	__u32 target_index;
 	struct symbolizer *symbolizer;
 	struct arena *arena;
-	struct pair_map places; /* (index of the code, lasti) -> const struct named_frame * */
+	struct pair_map places;  /* (index of the code, lasti) -> const struct named_frame * */
 	struct pair_map callers; /* (address, module) -> const struct named_frame * */
 };
 

@@ -18,7 +18,7 @@ struct pyleak_bpf;
 /* A code object, by identity. */
 struct code_entry {
 	struct code_id id;
-	size_t index;		/* in name_store.codes */
+	size_t index; /* in name_store.codes */
 	UT_hash_handle hh;
 };
 
@@ -44,8 +44,8 @@ struct name_store {
 struct traced {
 	const struct target *target;
 	struct extents *space;
-	struct proc_maps *maps;		/* /proc/PID/maps when it was last looked at */
-	bool seeded;			/* what was mapped when tracing began is in space */
+	struct proc_maps *maps; /* /proc/PID/maps when it was last looked at */
+	bool seeded;            /* what was mapped when tracing began is in space */
 	bool replaced;
 	__u64 replaced_ns;
 };
@@ -56,8 +56,8 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct bpf_link **links;
 	size_t link_count;
-	bool multi;			/* many probes to a link: Linux 6.11 */
-	int *multi_links;		/* descriptors */
+	bool multi;       /* many probes to a link: Linux 6.11 */
+	int *multi_links; /* descriptors */
 	size_t multi_count;
 	struct traced targets[MAX_TARGETS];
 	size_t target_count;

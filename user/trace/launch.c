@@ -112,10 +112,11 @@ static int follow_execs(struct tracer *tracer, const char *command, pid_t pid,
 		}
 		kill(pid, SIGCONT);
 	}
-	return log__fail(EXIT_CANNOT_TRACE,
-			 "%s ended without becoming a Python process itself; if it starts one as a child, "
-			 "trace that with --pid",
-			 command);
+	return log__fail(
+		EXIT_CANNOT_TRACE,
+		"%s ended without becoming a Python process itself; if it starts one as a child, "
+		"trace that with --pid",
+		command);
 }
 
 int tracer__launch(struct tracer *tracer, char **argv, bool (*is_python)(pid_t pid), pid_t *result)

@@ -40,7 +40,8 @@ static struct code_info *new_code(struct name_store *names, __u32 target, __u64 
 	entry->id = (struct code_id){.code_key = code_key, .target = target};
 	entry->index = names->code_count;
 	HASH_ADD(hh, names->code_index, id, sizeof(entry->id), entry);
-	names->codes[names->code_count] = (struct code_info){.target = target, .code_key = code_key};
+	names->codes[names->code_count] =
+		(struct code_info){.target = target, .code_key = code_key};
 	return &names->codes[names->code_count++];
 }
 
@@ -61,10 +62,10 @@ static char *read_str(const struct target *target, __u64 field)
 	if (!(state & 32) || (kind != 1 && kind != 2 && kind != 4) || length > sizeof(data) / kind)
 		return NULL;
 	size = length * kind;
-	if (proc_mem__read(target->pid,
-			   str + ((state >> 6) & 1 ? layout->str_ascii_data
-						   : layout->str_compact_data),
-			   data, size))
+	if (proc_mem__read(
+		    target->pid,
+		    str + ((state >> 6) & 1 ? layout->str_ascii_data : layout->str_compact_data),
+		    data, size))
 		return NULL;
 	return text__from_unicode(data, size, kind);
 }
@@ -231,12 +232,14 @@ void names__free(struct name_store *names)
 	struct stack_entry *stack, *next_stack;
 	struct code_entry *code, *next_code;
 
-	HASH_ITER(hh, names->stack_index, stack, next_stack) {
+	HASH_ITER(hh, names->stack_index, stack, next_stack)
+	{
 		HASH_DEL(names->stack_index, stack);
 		free(stack->frames);
 		free(stack);
 	}
-	HASH_ITER(hh, names->code_index, code, next_code) {
+	HASH_ITER(hh, names->code_index, code, next_code)
+	{
 		HASH_DEL(names->code_index, code);
 		free(code);
 	}

@@ -102,9 +102,9 @@ static int attach_one(struct tracer *tracer, __u32 index, const struct target *t
 	char path[64];
 
 	path_of(target, probe->module, path, sizeof(path));
-	return tracer__keep_link(
-		tracer, bpf_program__attach_uprobe_opts(program_of(tracer, probe->kind), target->pid,
-							path, probe->offset, &options));
+	return tracer__keep_link(tracer, bpf_program__attach_uprobe_opts(
+						 program_of(tracer, probe->kind), target->pid, path,
+						 probe->offset, &options));
 }
 
 static int keep_multi(struct tracer *tracer, int fd)

@@ -28,7 +28,7 @@ struct row_index {
 struct builder {
 	struct tracer *tracer;
 	struct snapshot *snapshot;
-	struct row_index *rows;		/* one per stack, in one block */
+	struct row_index *rows; /* one per stack, in one block */
 	struct row_index *by_key;
 	size_t capacity;
 	struct birth *births;
@@ -52,8 +52,8 @@ static int for_each_entry(int fd, size_t key_size, size_t value_size,
 
 	while (!err) {
 		count = BATCH;
-		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, values, &count,
-					   NULL);
+		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, values,
+					   &count, NULL);
 		first = false;
 		if (err && err != -ENOENT)
 			break;
@@ -177,7 +177,7 @@ static int visit_block(struct builder *builder, const void *k, const void *v)
 	__u64 now = builder->snapshot->now_ns;
 
 	if (!stack)
-		return 0;	/* younger than the copy of the stack table */
+		return 0; /* younger than the copy of the stack table */
 	if (builder->older_s > 0 &&
 	    (now < block->born_ns || (now - block->born_ns) / 1e9 < builder->older_s))
 		return 0;
@@ -272,9 +272,9 @@ static void read_space(struct builder *builder, __u32 target)
 		if (stack->key.target != target || is_heap(stack))
 			continue;
 		stack->free_bytes -= stack->live_bytes < stack->free_bytes ? stack->live_bytes
-									  : stack->free_bytes;
+									   : stack->free_bytes;
 		stack->free_count -= stack->live_count < stack->free_count ? stack->live_count
-									  : stack->free_count;
+									   : stack->free_count;
 	}
 }
 
@@ -327,7 +327,8 @@ static int build(struct builder *builder, bool with_live)
 	return err;
 }
 
-int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s, struct snapshot **result)
+int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s,
+		     struct snapshot **result)
 {
 	struct builder builder = {.tracer = tracer, .older_s = older_s};
 	int err;

@@ -106,7 +106,7 @@ static enum domain domain_of(const struct mapping *m)
 	if (!strcmp(m->path, "[heap]"))
 		return DOMAIN_BRK;
 	if (!strcmp(m->path, "/dev/zero (deleted)"))
-		return DOMAIN_MMAP;	/* anonymous and shared */
+		return DOMAIN_MMAP; /* anonymous and shared */
 	return m->ino ? DOMAIN_FILE : DOMAIN_MMAP;
 }
 
@@ -117,7 +117,7 @@ void space__seed(struct traced *traced)
 	space__look(traced);
 	if (!traced->maps)
 		return;
-	proc_maps__for_each(traced->maps, m) {
+	proc_maps__for_each (traced->maps, m) {
 		struct extent there = {.start = m->start, .end = m->end, .domain = domain_of(m)};
 
 		if (!is_kernels(m))
@@ -161,7 +161,7 @@ void space__measure(const struct traced *traced, struct memory_info *memory)
 
 	if (!traced->seeded || !traced->maps)
 		return;
-	proc_maps__for_each(traced->maps, m) {
+	proc_maps__for_each (traced->maps, m) {
 		enum domain domain = domain_of(m);
 
 		if (is_kernels(m) || domain == DOMAIN_FILE)

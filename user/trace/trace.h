@@ -27,10 +27,10 @@
 struct tracer;
 
 struct tracer_options {
-	const struct hook *hooks;	/* hook_count rows; copied */
+	const struct hook *hooks; /* hook_count rows; copied */
 	size_t hook_count;
-	unsigned int live_max;		/* entries of the live table, 0 = default */
-	unsigned int stacks_max;	/* rows of the stack table, 0 = default */
+	unsigned int live_max;   /* entries of the live table, 0 = default */
+	unsigned int stacks_max; /* rows of the stack table, 0 = default */
 	/* Index of the target's module that holds address, -1 = none; may look again for new modules. */
 	int (*module_at)(void *context, __u32 target, __u64 address);
 	void *module_context;

@@ -50,8 +50,8 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 static int attach_tracepoint(struct tracer *tracer, struct bpf_program *program,
 			     const char *category, const char *name)
 {
-	int err = tracer__keep_link(tracer,
-				    bpf_program__attach_tracepoint(program, category, name));
+	int err =
+		tracer__keep_link(tracer, bpf_program__attach_tracepoint(program, category, name));
 
 	if (err)
 		return log__fail(EXIT_CANNOT_TRACE,
@@ -113,15 +113,15 @@ static int load(struct tracer *tracer)
 	configure(tracer);
 	err = pyleak_bpf__load(tracer->bpf);
 	if (err)
-		return log__fail(EXIT_CANNOT_TRACE,
-				 "the kernel refused the BPF programs (%s); try again with -vv, which "
-				 "prints the verifier's reason",
-				 strerror(-err));
+		return log__fail(
+			EXIT_CANNOT_TRACE,
+			"the kernel refused the BPF programs (%s); try again with -vv, which "
+			"prints the verifier's reason",
+			strerror(-err));
 	tracer->ring = ring_buffer__new(bpf_map__fd(tracer->bpf->maps.names), names__receive,
 					tracer, NULL);
-	if (!tracer->ring ||
-	    ring_buffer__add(tracer->ring, bpf_map__fd(tracer->bpf->maps.space), space__receive,
-			     tracer))
+	if (!tracer->ring || ring_buffer__add(tracer->ring, bpf_map__fd(tracer->bpf->maps.space),
+					      space__receive, tracer))
 		return log__fail(EXIT_FAILED, "cannot map the ring buffers: %s", strerror(errno));
 	return 0;
 }
@@ -137,7 +137,7 @@ int tracer__open(const struct tracer_options *options, struct tracer **result)
 	tracer->options = *options;
 	tracer->cpus = libbpf_num_possible_cpus();
 	libbpf_set_print(print_libbpf);
-	setrlimit(RLIMIT_NOFILE, &many);	/* two descriptors a probe; failing that, fewer targets */
+	setrlimit(RLIMIT_NOFILE, &many); /* two descriptors a probe; failing that, fewer targets */
 	err = load(tracer);
 	if (!err)
 		err = attach_tracepoints(tracer);
@@ -171,7 +171,8 @@ static int write_config(struct tracer *tracer, __u32 index, const struct target 
 		config.tstate_method = target->tsd_blocks ? TSTATE_TSD_GLIBC : TSTATE_LIST;
 	err = bpf_map_update_elem(bpf_map__fd(tracer->bpf->maps.targets), &index, &config, BPF_ANY);
 	for (key.domain = DOMAIN_RAW; !err && key.domain < DOMAIN_MAX; key.domain++)
-		err = bpf_map_update_elem(bpf_map__fd(tracer->bpf->maps.stacks), &key, &none, BPF_ANY);
+		err = bpf_map_update_elem(bpf_map__fd(tracer->bpf->maps.stacks), &key, &none,
+					  BPF_ANY);
 	if (!err)
 		err = bpf_map_update_elem(bpf_map__fd(tracer->bpf->maps.tracked), &config.tgid,
 					  &tracked, BPF_ANY);
