@@ -453,8 +453,8 @@ static void close_session(struct session *s, int err)
 	tracer__free(s->tracer);
 	if (s->child && err)
 		kill(s->child, SIGKILL);
-	if (s->child)
-		waitpid(s->child, NULL, err ? 0 : WNOHANG);
+	if (s->child && !waitpid(s->child, NULL, err ? 0 : WNOHANG))
+		log__info("process %d goes on running", s->child);
 	for (size_t i = 0; i < s->subject_count; i++) {
 		struct subject *subject = &s->subjects[i];
 

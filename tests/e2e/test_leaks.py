@@ -62,8 +62,8 @@ def test_preloaded_allocator(tmp_path, some_python, name, phase):
 
 @pytest.mark.parametrize("phase", ["live", "freed"])
 @pytest.mark.parametrize("script", ["leak_raw.py", "leak_object.py"])
-def test_without_pymalloc(tmp_path, python, script, phase):
-    with Fixture(python.path, script, env={"PYTHONMALLOC": "malloc"}) as target:
+def test_without_pymalloc(tmp_path, some_python, script, phase):
+    with Fixture(some_python.path, script, env={"PYTHONMALLOC": "malloc"}) as target:
         run = trace(tmp_path, target, phase)
     run.report.assert_truths(run.truth)
     assert run.report.process["python"]["allocator"] == "malloc"

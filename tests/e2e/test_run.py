@@ -54,12 +54,12 @@ def test_command(tmp_path, some_python, through):
 
 
 def test_command_every_python(tmp_path, python):
-    _, out = started(tmp_path, [python.path, "-B", FIXTURES / "leak_raw.py"])
+    _, out = started(tmp_path, [python.path, "-B", FIXTURES / "leak_raw.py", 1000])
     report = Report(out)
     leak = [s for s in report.sites if s["function"] == "leak" and s["domain"] == "raw"]
     assert len(leak) == 1
-    # the warm-up is seen too, and all of it is freed at the end
-    assert leak[0]["alloc_count"] >= 10100
+    # the 100 of the warm-up are seen too
+    assert leak[0]["alloc_count"] >= 1100
     assert leak[0]["live_count"] == 0
 
 
@@ -150,7 +150,8 @@ def test_container(tmp_path, some_python, needs):
 def test_duration(tmp_path, one_python, duration):
     out = tmp_path / "out.json"
     with Fixture(one_python.path, "leak_raw.py") as target:
-        code, said, lines = tool("-q", "--pid", target.pid, "-m", "exact", "-d", duration, "-o", out)
+        arguments = ["-q", "-m", "exact", "-d", duration, "-o", out]
+        code, said, lines = tool("--pid", target.pid, *arguments)
         assert (code, said, lines) == (0, "", [])
         assert target.alive()
     assert Report(out, target.pid).json["duration_s"] >= float(duration.rstrip("ms")) / (

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The command line: what is accepted and becomes what; what is refused, with exit status 2.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <getopt.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli.h"
+#include "lib/log.h"
+
+#define MAX_ARGUMENTS 32
+
+/* Splits line at blanks, as if it had been typed after the program's name. */
+static int parse(const char *line, struct cli *cli)
+{
+	static char text[256];
+	static char *argv[MAX_ARGUMENTS + 1];
+	char *rest = text;
+	int argc = 1;
+
+	snprintf(text, sizeof(text), "%s", line);
+	argv[0] = "pyleak-bpf";
+	while (argc < MAX_ARGUMENTS && (argv[argc] = strsep(&rest, " ")))
+		argc++;
+	argv[argc] = NULL;
+	optind = 0; /* getopt starts anew */
+	return cli__parse(argc, argv, cli);
+}
+
+static void takes_the_main_job(void **state)
+{
+	struct cli cli;
+
+	(void)state;
+	assert_int_equal(parse("--pid 123", &cli), 0);
+	assert_int_equal(cli.pid_count, 1);
+	assert_int_equal(cli.pids[0], 123);
+	assert_null(cli.command);
+	assert_int_equal(cli.top, 10);
+	assert_true(cli.interval_s == 5 && cli.duration_s == 0 && cli.older_s == 0);
+	assert_string_equal(cli.mode, "exact");
+}
+
+static void takes_every_option(void **state)
+{
+	struct cli cli;
+
+	(void)state;
+	assert_int_equal(parse("-p 1 -p 2 -p 1 -d 5m -i 500ms -o a.json -o - -f folded -t 3", &cli),
+			 0);
+	assert_int_equal(cli.pid_count, 2);
+	assert_true(cli.duration_s == 300 && cli.interval_s == 0.5);
+	assert_int_equal(cli.output_count, 2);
+	assert_string_equal(cli.outputs[0].path, "a.json");
+	assert_null(cli.outputs[0].format);
+	assert_string_equal(cli.outputs[1].path, "-");
+	assert_string_equal(cli.outputs[1].format, "folded");
+	assert_int_equal(cli.top, 3);
+
+	assert_int_equal(parse("--pid=7 --min-size 64K --older 1.5h -q -m auto --live-max 8", &cli),
+			 0);
+	assert_int_equal(cli.min_size, 65536);
+	assert_true(cli.older_s == 5400);
+	assert_int_equal(cli.verbosity, -1);
+	assert_int_equal(cli.live_max, 8);
+
+	assert_int_equal(parse("-f json -p 1", &cli), 0);
+	assert_string_equal(cli.outputs[0].path, "-");
+	assert_string_equal(cli.outputs[0].format, "json");
+}
+
+static void takes_a_command(void **state)
+{
+	struct cli cli;
+
+	(void)state;
+	assert_int_equal(parse("-d 1s -- python3 -m http.server --pid 3", &cli), 0);
+	assert_int_equal(cli.pid_count, 0);
+	assert_string_equal(cli.command[0], "python3");
+	assert_string_equal(cli.command[4], "3");
+	assert_null(cli.command[5]);
+}
+
+static void refuses(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"--pid",
+		"--pid abc",
+		"--pid 0",
+		"--pid -4",
+		"--pid 12x",
+		"--pid 99999999999",
+		"--nonsense",
+		"--pid 1 -x",
+		"--pid 1 python3",
+		"--pid 1 -- python3",
+		"--pid 1 -d soon",
+		"--pid 1 -d 0",
+		"--pid 1 -d 5parsec",
+		"--pid 1 -i 0",
+		"--pid 1 -t 0",
+		"--pid 1 --min-size many",
+		"--pid 1 --live-max 0",
+		"--pid 1 -o -",
+		"--pid 1 -m sampled",
+		"--pid 1 -m fast",
+		"--pid 1 -d nan",
+		"--pid 1 -d -5s",
+	};
+	struct cli cli;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (parse(lines[i], &cli) != -EXIT_USAGE)
+			fail_msg("'%s' was taken", lines[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_the_main_job),
+		cmocka_unit_test(takes_every_option),
+		cmocka_unit_test(takes_a_command),
+		cmocka_unit_test(refuses),
+	};
+
+	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
+}
