@@ -52,6 +52,7 @@ static __always_inline int read_str(const struct py_layout *layout, __u64 str, c
 struct rest_of_lines {
 	__u64 data; /* address of the line table's bytes */
 	__u64 code_key;
+	__u64 code;
 	__u32 target;
 	__u32 size;
 	__u32 failed;
@@ -77,6 +78,7 @@ static long send_more_lines(__u32 index, struct rest_of_lines *rest)
 	more->kind = MESSAGE_CODE_MORE;
 	more->target = rest->target;
 	more->code_key = rest->code_key;
+	more->code = rest->code;
 	more->offset = offset;
 	more->bytes = bytes;
 	if (read_user(more->lines, bytes, rest->data + offset))
@@ -111,7 +113,11 @@ static __always_inline int send_code(const struct target_config *config, __u32 t
 				     const struct frame *frame)
 {
 	const struct py_layout *layout = &config->layout;
-	struct rest_of_lines rest = {.target = target, .code_key = frame->code_key};
+	struct rest_of_lines rest = {
+		.target = target,
+		.code_key = frame->code_key,
+		.code = frame->code,
+	};
 	__u64 type = 0, file = 0, name = 0, table = 0;
 	struct code_message *record;
 	__u64 code = frame->code;

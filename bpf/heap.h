@@ -23,12 +23,20 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 number)
 	return number == 1 ? first : number == 2 ? second : number == 3 ? third : 0;
 }
 
-/* Bytes asked for. A product that overflows belongs to a call that will fail. */
+/* Bytes asked for. A product that overflows is more than there can be, not what is left of it: the call will fail. */
 static __always_inline __u64 asked_size(struct pt_regs *ctx, const volatile struct hook *hook)
 {
-	__u64 size = argument(ctx, hook->size_arg);
+	__u64 size = argument(ctx, hook->size_arg), n, most;
 
-	return hook->count_arg ? size * argument(ctx, hook->count_arg) : size;
+	if (!hook->count_arg)
+		return size;
+	n = argument(ctx, hook->count_arg);
+	if (!n)
+		return 0;
+	most = ~0ULL / n;
+	/* Or the compiler sees through it and multiplies in 128 bits, which BPF has not. */
+	asm volatile("" : "+r"(most));
+	return size > most ? ~0ULL : size * n;
 }
 
 static __always_inline struct pending_call *pending_at(struct thread_state *thread, __u32 index)
@@ -198,7 +206,8 @@ static __always_inline void settle_old(struct thread_state *thread, struct pendi
 
 	if (!call->ptr)
 		return;
-	if (!result && !(call->size == 0 && (hook->flags & HOOK_ZERO_FREES))) {
+	if (!result && !(hook->flags & HOOK_FAIL_FREES) &&
+	    !(call->size == 0 && (hook->flags & HOOK_ZERO_FREES))) {
 		if (call->old_taken)
 			put_back_block(target, call->ptr, &call->old);
 		return;
@@ -262,7 +271,8 @@ static __always_inline void heap_exit(struct pt_regs *ctx, const volatile struct
 		call->inner_size = size;
 	}
 	outer = pending_at(thread, thread->depth - 1);
-	if (outer) {
+	/* A smaller one is not what the outer call was asked for: tracemalloc's entry for it, say. */
+	if (outer && (!outer->has_inner || call->inner_size >= outer->size)) {
 		outer->has_inner = 1;
 		outer->inner_addr = call->inner_addr;
 		outer->inner_size = call->inner_size;

@@ -138,6 +138,9 @@ struct {
 /* Set by user space once every probe is attached, cleared before the first is detached. */
 __u32 active;
 
+/* Targets that have replaced their image by exec: nothing more is theirs. Set by the programs. */
+__u8 replaced[MAX_TARGETS];
+
 /* One row per allocator function; written by user space before loading. */
 const volatile struct hook hooks[MAX_HOOKS];
 

@@ -37,7 +37,8 @@ static __always_inline const volatile struct hook *hook_of(struct pt_regs *ctx, 
 	cookie = bpf_get_attach_cookie(ctx);
 	*index = COOKIE_HOOK(cookie);
 	*target = COOKIE_TARGET(cookie);
-	if (*index >= MAX_HOOKS || *target >= MAX_TARGETS)
+	if (*index >= MAX_HOOKS || *target >= MAX_TARGETS ||
+	    replaced[bounded(*target, MAX_TARGETS)])
 		return 0;
 	count(COUNT_EVENTS, *target, 1);
 	return &hooks[bounded(*index, MAX_HOOKS)];
@@ -94,22 +95,19 @@ int space_exit_probe(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-/* A process of ours has a new image: stop it where it is to be traced, else tell user space. */
+/* A process of ours has a new image: stop it where it is to be traced, else its tracing is over. */
 SEC("tracepoint/sched/sched_process_exec")
 int exec_probe(void *ctx)
 {
 	struct tracked *process = tracked_process();
-	struct space_message record = {.op = SPACE_EXEC};
-
 	if (!process)
 		return 0;
 	if (process->flags & TRACKED_STOP_AT_EXEC) {
 		bpf_send_signal(SIGSTOP);
 		return 0;
 	}
-	record.target = process->target;
-	record.exit_ns = bpf_ktime_get_ns();
-	space_send(&record);
+	if (active && process->target < MAX_TARGETS)
+		replaced[bounded(process->target, MAX_TARGETS)] = 1;
 	return 0;
 }
 

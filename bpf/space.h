@@ -25,6 +25,17 @@ static __always_inline struct tracked *tracked_process(void)
 	return bpf_map_lookup_elem(&tracked, &tgid);
 }
 
+/* The same, unless it has become another program. */
+static __always_inline struct tracked *followed_process(void)
+{
+	struct tracked *process = tracked_process();
+
+	if (!process || process->target >= MAX_TARGETS ||
+	    replaced[bounded(process->target, MAX_TARGETS)])
+		return 0;
+	return process;
+}
+
 static __always_inline __u64 whole_pages(__u64 bytes)
 {
 	return (bytes + page_size - 1) & ~(page_size - 1);
@@ -41,7 +52,7 @@ static __always_inline __u64 number_of(long id)
 
 static __always_inline void space_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	struct tracked *process = tracked_process();
+	struct tracked *process = followed_process();
 	struct pending_syscall *call;
 	struct task_struct *task;
 	struct thread_state *thread;
@@ -131,7 +142,7 @@ static __always_inline void space_send(struct space_message *record)
  */
 static __always_inline void space_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct tracked *process = tracked_process();
+	struct tracked *process = followed_process();
 	struct space_message *record;
 	struct pending_syscall *call;
 	struct thread_state *thread;

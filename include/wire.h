@@ -36,6 +36,7 @@ enum domain {
 };
 
 #define HOOK_ZERO_FREES 1 /* realloc(p, 0) that returns NULL has released p */
+#define HOOK_FAIL_FREES 2 /* any call that returns NULL has */
 
 struct hook {
 	__u8 role;      /* enum hook_role */
@@ -217,11 +218,12 @@ struct code_more_message {
 	__u32 kind; /* MESSAGE_CODE_MORE */
 	__u32 target;
 	__u64 code_key;
+	__u64 code;
 	__u32 offset;
-	__u32 bytes;
+	__u32 bytes; /* 0 = not resident when BPF looked; user space reads it */
 	__u8 lines[CODE_LINES_MAX];
 };
-_Static_assert(sizeof(struct code_more_message) == 24 + 1024, "code_more_message");
+_Static_assert(sizeof(struct code_more_message) == 32 + 1024, "code_more_message");
 
 /* Records of the space ring: what a thread did to its process's address space. */
 enum space_op {
@@ -229,8 +231,6 @@ enum space_op {
 	SPACE_UNMAP,   /* munmap */
 	SPACE_REMAP,   /* mremap: [old_start, + old_len) became [start, + len) */
 	SPACE_BRK,     /* the break moved from old_start to start */
-	SPACE_EXEC,    /* the process replaced its image */
-	SPACE_EXIT,    /* the process ended */
 };
 
 struct space_message {

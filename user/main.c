@@ -49,7 +49,8 @@ struct session {
 	struct output outputs[CLI_MAX_OUTPUTS];
 	bool stdout_taken; /* by an output: no report for people there */
 	struct tracer *tracer;
-	pid_t child; /* that we started, 0 = none */
+	pid_t child;           /* that we started, 0 = none */
+	bool started_counting; /* the child runs, and there is something to report */
 	struct utsname host;
 	time_t started;
 	double start_s;     /* monotonic */
@@ -100,6 +101,12 @@ static int open_outputs(struct session *s)
 			s->stdout_taken = true;
 	}
 	return 0;
+}
+
+static int check_requirements(struct session *s)
+{
+	(void)s;
+	return requirements__check();
 }
 
 static int module_at(void *context, __u32 index, __u64 address)
@@ -223,7 +230,6 @@ static void observe_all(struct session *s)
 
 static int start(struct session *s)
 {
-	struct sigaction action = {.sa_handler = request_stop};
 	size_t probes = 0;
 	int err;
 
@@ -239,9 +245,6 @@ static int start(struct session *s)
 		subject->memory.pool_blocks_start = subject->target->python.initialized ? -1 : 0;
 		observe(subject);
 	}
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
 	privileges__drop();
 	uname(&s->host);
 	s->started = time(NULL);
@@ -251,6 +254,7 @@ static int start(struct session *s)
 		return log__fail(EXIT_FAILED, "cannot start to count: %s", strerror(-err));
 	for (size_t i = 0; i < s->subject_count; i++)
 		count_blocks_anew(&s->subjects[i]);
+	s->started_counting = true;
 	if (s->child)
 		tracer__resume(s->child);
 	log__info("tracing started: %zu %s, %zu probes, mode %s; Ctrl-C ends it and reports",
@@ -429,31 +433,30 @@ static int finish(struct session *s)
 
 static int run(struct session *s)
 {
-	int err = open_outputs(s);
+	int (*const steps[])(struct session *) = {
+		open_outputs, check_requirements, open_tracer, add_subjects, start, watch,
+	};
+	int err = 0, failed = 0;
 
-	if (!err)
-		err = requirements__check();
-	if (!err)
-		err = open_tracer(s);
-	if (!err)
-		err = add_subjects(s);
-	if (!err)
-		err = start(s);
-	if (!err)
-		err = watch(s);
-	if (!err)
-		err = finish(s);
-	return err;
+	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		err = steps[i](s);
+		if (!err && stop_requested && !s->started_counting)
+			err = log__fail(EXIT_FAILED, "stopped before tracing began");
+	}
+	/* Whatever happened while watching, what was counted until then is reported. */
+	if (s->started_counting)
+		failed = finish(s);
+	return err ? err : failed;
 }
 
-static void close_session(struct session *s, int err)
+static void close_session(struct session *s)
 {
 	for (size_t i = 0; i < s->cli.output_count; i++)
 		out_file__discard(s->outputs[i].file);
 	tracer__free(s->tracer);
-	if (s->child && err)
-		kill(s->child, SIGKILL);
-	if (s->child && !waitpid(s->child, NULL, err ? 0 : WNOHANG))
+	if (s->child && !s->started_counting)
+		kill(s->child, SIGKILL); /* nobody would let it go on */
+	if (s->child && !waitpid(s->child, NULL, s->started_counting ? WNOHANG : 0))
 		log__info("process %d goes on running", s->child);
 	for (size_t i = 0; i < s->subject_count; i++) {
 		struct subject *subject = &s->subjects[i];
@@ -467,6 +470,17 @@ static void close_session(struct session *s, int err)
 	free(s);
 }
 
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = request_stop};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE,
+	       SIG_IGN); /* the files are to be written even if nobody reads the terminal report */
+}
+
 int main(int argc, char **argv)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -476,8 +490,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	err = cli__parse(argc, argv, &s->cli);
 	log__set_level(s->cli.verbosity);
+	catch_signals();
 	if (!err && !s->cli.done)
 		err = run(s);
-	close_session(s, err);
+	close_session(s);
 	return -err;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Running the tool against a fixture: every process is reaped, no wait depends on a clock."""
 
+import collections
 import json
 import os
 import signal
@@ -127,7 +128,7 @@ class Tool(Process):
         if number is not None:
             self.signal(number)
         code = self.wait()
-        self.ended.wait()
+        assert self.ended.wait(HANG), "stderr stays open"
         return code
 
 
@@ -151,13 +152,18 @@ class Report:
         self.sites = self.process["sites"]
         self.stacks = self.process["stacks"]
         self.lost = self.process["lost"]
+        self.by_place = collections.defaultdict(list)
+        for site in self.sites:
+            self.by_place[self.place(site)].append(site)
+
+    @staticmethod
+    def place(it):
+        """Of a site or a truth. Without a Python line it is the native function."""
+        line = it["line"] if it["path"] is not None else None
+        return it["path"], it["function"], line, it["domain"]
 
     def sites_of(self, truth):
-        """The sites at the place that the truth speaks of."""
-        keys = {key: truth[key] for key in ("path", "function", "line", "domain")}
-        if truth["path"] is None:  # no Python line
-            keys = {"function": truth["function"], "domain": truth["domain"], "path": None}
-        return [site for site in self.sites if all(site[k] == v for k, v in keys.items())]
+        return self.by_place[self.place(truth)]
 
     def figures(self, truth):
         """[bytes, count] alive there; a count that the truth does not know is not shown."""

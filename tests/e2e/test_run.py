@@ -88,18 +88,24 @@ def test_command_not_python():
     assert len(lines) == 1 and lines[0].startswith("pyleak-bpf: ") and "ython" in lines[0]
 
 
-def test_interrupted_command(tmp_path, one_python):
-    """Ctrl-C at the tool ends the command as well: nobody else will."""
+@pytest.mark.parametrize("end", ["signal", "duration"])
+def test_command_outlives_tracing(tmp_path, one_python, end):
+    """The tool ends first: the report is written and the command goes on undisturbed."""
     out = tmp_path / "out.json"
+    options = ["-d", "1s"] if end == "duration" else []
     with Tool(
-        "-m", "exact", "-o", out, "--", one_python.path, "-B", FIXTURES / "leak_raw.py",
+        "-q", "-m", "exact", "-o", out, *options, "--", one_python.path, "-B",
+        FIXTURES / "dead_code.py",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         assert process.popen.stdout.readline() == "READY\n"
-        process.wait_started()
-        assert process.finish(signal.SIGINT) == 0, process.stderr
-        assert process.popen.stdout.read() == ""  # closed: the command has ended
-    Report(out)
+        if end == "signal":
+            process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.stderr
+        Report(out)
+        process.popen.stdin.write("\n\n\n")
+        process.popen.stdin.close()
+        assert "PHASE live" in process.popen.stdout.read()
 
 
 def test_several_processes(tmp_path, some_python):

@@ -109,7 +109,7 @@ static void random_step(struct extents *extents, struct oracle *oracle, __u64 no
 		if (below(2))
 			to = from, new_len = below(PAGES - from); /* in place */
 		assert_int_equal(extents__move(extents, extent.start, len * PAGE, to * PAGE,
-					       new_len * PAGE, &extent, keep),
+					       new_len * PAGE, &extent, keep, UINT64_MAX),
 				 0);
 		oracle_move(oracle, from, len, to, new_len, owner, keep);
 	}
@@ -184,7 +184,8 @@ static void test_move_over_itself(void **state)
 
 	(void)state;
 	extents__add(extents, &(struct extent){0x1000, 0x4000, 1, 7, 3, 0});
-	assert_int_equal(extents__move(extents, 0x1000, 0x3000, 0x2000, 0x5000, &growth, 0), 0);
+	assert_int_equal(
+		extents__move(extents, 0x1000, 0x3000, 0x2000, 0x5000, &growth, 0, UINT64_MAX), 0);
 	assert_int_equal(count_of(extents), 2);
 	expect(extents, 0, 0x2000, 0x5000, 7);
 	expect(extents, 1, 0x5000, 0x7000, 8);
@@ -201,8 +202,10 @@ static void test_refuses_nonsense(void **state)
 	assert_int_equal(extents__add(extents, &(struct extent){5, 5, 0, 0, 0, 0}), -EINVAL);
 	assert_int_equal(extents__add(extents, &(struct extent){6, 5, 0, 0, 0, 0}), -EINVAL);
 	assert_int_equal(extents__remove(extents, 9, 3, 1), 0);
-	assert_int_equal(extents__move(extents, UINT64_MAX - 5, 10, 0, 1, &growth, 0), -EINVAL);
-	assert_int_equal(extents__move(extents, 0, 1, UINT64_MAX - 5, 10, &growth, 0), -EINVAL);
+	assert_int_equal(extents__move(extents, UINT64_MAX - 5, 10, 0, 1, &growth, 0, UINT64_MAX),
+			 -EINVAL);
+	assert_int_equal(extents__move(extents, 0, 1, UINT64_MAX - 5, 10, &growth, 0, UINT64_MAX),
+			 -EINVAL);
 	extents__free(extents);
 	extents__free(NULL);
 }

@@ -278,8 +278,8 @@ int py_layout__from_debug_offsets(const void *bytes, size_t size, struct py_layo
 	read_states(&reader, row, layout);
 	read_frame_and_code(&reader, row, layout);
 	read_objects(&reader, row, layout);
-	if (reader.nonsense || layout->frame_window_len > PY_FRAME_WINDOW ||
-	    layout->code_window_len > PY_CODE_WINDOW)
+	if (reader.nonsense || layout->frame_window_len >= PY_FRAME_WINDOW ||
+	    layout->code_window_len >= PY_CODE_WINDOW)
 		return -EINVAL;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "lib/extents.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,25 +140,29 @@ int extents__remove(struct extents *extents, __u64 start, __u64 end, __u64 befor
 }
 
 /*
- * Copies of the pieces of [old_start, old_start + len), shifted to start. The caller frees them.
+ * Copies of the pieces of [old_start, old_start + len) born before before_ns, shifted to start. The
+ * caller frees them.
  * 0 or -ENOMEM.
  */
 static int shifted_pieces(const struct extents *extents, __u64 old_start, __u64 len, __u64 start,
-			  struct extent **pieces, size_t *count)
+			  __u64 before_ns, struct extent **pieces, size_t *count)
 {
 	size_t first = first_after(extents, old_start), end = first;
 	__u64 old_end = old_start + len;
 
 	while (len && end < extents->count && extents->list[end].start < old_end)
 		end++;
-	*count = end - first;
-	*pieces = malloc((*count + 1) * sizeof(**pieces));
+	*count = 0;
+	*pieces = malloc((end - first + 1) * sizeof(**pieces));
 	if (!*pieces)
 		return -ENOMEM;
-	for (size_t i = 0; i < *count; i++) {
-		struct extent *piece = *pieces + i;
+	for (size_t i = first; i < end; i++) {
+		struct extent *piece = *pieces + *count;
 
-		*piece = extents->list[first + i];
+		if (extents->list[i].born_ns >= before_ns)
+			continue;
+		*piece = extents->list[i];
+		(*count)++;
 		if (piece->start < old_start)
 			piece->start = old_start;
 		if (piece->end > old_end)
@@ -169,7 +174,7 @@ static int shifted_pieces(const struct extents *extents, __u64 old_start, __u64 
 }
 
 int extents__move(struct extents *extents, __u64 old_start, __u64 old_len, __u64 start, __u64 len,
-		  const struct extent *growth, int keep_old)
+		  const struct extent *growth, int keep_old, __u64 before_ns)
 {
 	__u64 kept = old_len < len ? old_len : len;
 	struct extent *pieces;
@@ -177,7 +182,7 @@ int extents__move(struct extents *extents, __u64 old_start, __u64 old_len, __u64
 
 	if (old_start + old_len < old_start || start + len < start)
 		return -EINVAL;
-	if (shifted_pieces(extents, old_start, kept, start, &pieces, &count))
+	if (shifted_pieces(extents, old_start, kept, start, before_ns, &pieces, &count))
 		return -ENOMEM;
 	if (reserve(extents, count + 5)) {
 		free(pieces);
@@ -185,7 +190,7 @@ int extents__move(struct extents *extents, __u64 old_start, __u64 old_len, __u64
 	}
 
 	if (!keep_old && old_len)
-		clear(extents, old_start, old_start + old_len, WHENEVER);
+		clear(extents, old_start, old_start + old_len, before_ns);
 	if (len)
 		clear(extents, start, start + len, WHENEVER);
 	for (size_t i = 0; i < count; i++)
@@ -207,18 +212,36 @@ const struct extent *extents__all(const struct extents *extents, size_t *count)
 	return extents->list;
 }
 
-__u64 extents__traced_in(const struct extents *extents, __u64 start, __u64 end)
+static __u64 bytes_in(const struct extents *extents, __u64 start, __u64 end, bool traced)
 {
 	__u64 bytes = 0;
 
 	for (size_t i = first_after(extents, start); i < extents->count; i++) {
 		const struct extent *extent = &extents->list[i];
+		__u64 from = extent->start > start ? extent->start : start;
+		__u64 to = extent->end < end ? extent->end : end;
 
 		if (extent->start >= end)
 			break;
-		if (extent->stack)
-			bytes += (extent->end < end ? extent->end : end) -
-				 (extent->start > start ? extent->start : start);
+		if (!extent->stack != traced)
+			bytes += to - from;
 	}
 	return bytes;
+}
+
+__u64 extents__traced_in(const struct extents *extents, __u64 start, __u64 end)
+{
+	return bytes_in(extents, start, end, true);
+}
+
+__u64 extents__untraced_in(const struct extents *extents, __u64 start, __u64 end)
+{
+	return bytes_in(extents, start, end, false);
+}
+
+const struct extent *extents__at(const struct extents *extents, __u64 address)
+{
+	size_t i = first_after(extents, address);
+
+	return i < extents->count && extents->list[i].start <= address ? &extents->list[i] : NULL;
 }

@@ -35,15 +35,20 @@ int extents__remove(struct extents *extents, __u64 start, __u64 end, __u64 befor
 
 /*
  * Moves [old_start, old_start + old_len) to [start, start + len), as mremap(2): every piece keeps its owner,
- * growth belongs to growth->stack, born growth->born_ns. keep_old: MREMAP_DONTUNMAP. 0 or -ENOMEM.
+ * growth belongs to growth->stack, born growth->born_ns. keep_old: MREMAP_DONTUNMAP. What was born since
+ * before_ns stays, as in extents__remove(). 0 or -ENOMEM, -EINVAL (a range wraps around).
  */
 int extents__move(struct extents *extents, __u64 old_start, __u64 old_len, __u64 start, __u64 len,
-		  const struct extent *growth, int keep_old);
+		  const struct extent *growth, int keep_old, __u64 before_ns);
 
 /* Ascending by address; valid until the next change. */
 const struct extent *extents__all(const struct extents *extents, size_t *count);
 
-/* Bytes of [start, end) that are covered by extents with a stack != 0. */
+/* Bytes of [start, end) that are covered by extents with a stack != 0, and with stack 0. */
 __u64 extents__traced_in(const struct extents *extents, __u64 start, __u64 end);
+__u64 extents__untraced_in(const struct extents *extents, __u64 start, __u64 end);
+
+/* The extent that holds address, or NULL; valid until the next change. */
+const struct extent *extents__at(const struct extents *extents, __u64 address);
 
 #endif

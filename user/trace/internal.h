@@ -5,6 +5,8 @@
 #ifndef TRACE_INTERNAL_H
 #define TRACE_INTERNAL_H
 
+#include <sys/resource.h>
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <uthash.h>
@@ -37,6 +39,7 @@ struct stack_entry {
 struct name_store {
 	struct code_info *codes;
 	size_t code_count, code_capacity;
+	size_t bytes; /* of all of it, about */
 	struct code_entry *code_index;
 	struct stack_entry *stack_index;
 };
@@ -46,8 +49,6 @@ struct traced {
 	struct extents *space;
 	struct proc_maps *maps; /* /proc/PID/maps when it was last looked at */
 	bool seeded;            /* what was mapped when tracing began is in space */
-	bool replaced;
-	__u64 replaced_ns;
 };
 
 struct tracer {
@@ -56,9 +57,9 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct bpf_link **links;
 	size_t link_count;
-	bool multi;       /* many probes to a link: Linux 6.11 */
-	int *multi_links; /* descriptors */
-	size_t multi_count;
+	size_t next_link;     /* to detach; atomic */
+	__u64 drain_until_ns; /* when to stop taking records in, however many there are */
+	struct rlimit files;  /* as it was before we raised it */
 	struct traced targets[MAX_TARGETS];
 	size_t target_count;
 	struct name_store names;
@@ -72,15 +73,15 @@ __u64 now_ns(void);
 /* Adds a link to those that are detached at the end; NULL = attaching failed, see errno. 0 or -errno. */
 int tracer__keep_link(struct tracer *tracer, struct bpf_link *link);
 
-/* Chooses how to attach; between opening and loading the programs. */
-void probes__configure(struct tracer *tracer);
-
 /* Attaches all of the plan's probes. 0, or -exit_status after a line on stderr. */
 int probes__attach(struct tracer *tracer, __u32 index, const struct target *target,
 		   const struct plan *plan);
 
-/* Detaches those that share links; the others go with tracer.links. */
+/* Detaches everything that tracer__keep_link() has kept. */
 void probes__detach(struct tracer *tracer);
+
+/* What a ring buffer callback returns: 0, or -EAGAIN when it is time to do something else. */
+int tracer__keep_draining(const struct tracer *tracer);
 
 /* Ring buffer callbacks: names (context is the tracer), and changes of address space. */
 int names__receive(void *context, void *data, size_t size);

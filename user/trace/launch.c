@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,31 +24,39 @@
 #include "pyleak.skel.h"
 
 /* In the child. Reports a failing exec through the pipe, which a succeeding one closes. */
-static void exec_child(char **argv, int go, int report)
+static void exec_child(const struct tracer *tracer, char **argv, const int go[2],
+		       const int report[2])
 {
 	char byte;
 	int err;
 
-	if (read(go, &byte, 1) != 1)
+	/* Should we be killed while it is stopped, it goes on. */
+	prctl(PR_SET_PDEATHSIG, SIGCONT);
+	close(go[1]);
+	close(report[0]);
+	setrlimit(RLIMIT_NOFILE, &tracer->files);
+
+	if (read(go[0], &byte, 1) != 1)
 		_exit(127);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	execvp(argv[0], argv);
 	err = errno;
-	if (write(report, &err, sizeof(err)) != sizeof(err))
+	if (write(report[1], &err, sizeof(err)) != sizeof(err))
 		_exit(126);
 	_exit(127);
 }
 
-/* Waits for the next stop. 0, or -ESRCH if the process ended instead. */
+/* Waits for the next stop. 0, -ESRCH if the process ended instead, -EINTR on a signal. */
 static int wait_stopped(pid_t pid)
 {
 	int status;
 
 	do {
-		if (waitpid(pid, &status, WUNTRACED) < 0 && errno != EINTR)
-			return -ESRCH;
+		if (waitpid(pid, &status, WUNTRACED) < 0)
+			return errno == EINTR ? -EINTR : -ESRCH;
 		if (WIFEXITED(status) || WIFSIGNALED(status))
 			return -ESRCH;
 	} while (!WIFSTOPPED(status));
@@ -98,9 +107,9 @@ static int follow_execs(struct tracer *tracer, const char *command, pid_t pid,
 {
 	int err;
 
-	while (!wait_stopped(pid)) {
+	while (!(err = wait_stopped(pid))) {
 		err = run_to_entry(tracer, pid);
-		if (err == -ESRCH)
+		if (err == -ESRCH || err == -EINTR)
 			break;
 		if (err)
 			return log__fail(EXIT_FAILED,
@@ -112,6 +121,8 @@ static int follow_execs(struct tracer *tracer, const char *command, pid_t pid,
 		}
 		kill(pid, SIGCONT);
 	}
+	if (err == -EINTR)
+		return log__fail(EXIT_FAILED, "stopped before %s was traced", command);
 	return log__fail(
 		EXIT_CANNOT_TRACE,
 		"%s ended without becoming a Python process itself; if it starts one as a child, "
@@ -130,7 +141,7 @@ int tracer__launch(struct tracer *tracer, char **argv, bool (*is_python)(pid_t p
 	if (pid < 0)
 		return log__fail(EXIT_FAILED, "cannot start %s: %s", argv[0], strerror(errno));
 	if (!pid)
-		exec_child(argv, go[0], report[1]);
+		exec_child(tracer, argv, go, report);
 
 	close(go[0]);
 	close(report[1]);
@@ -144,8 +155,11 @@ int tracer__launch(struct tracer *tracer, char **argv, bool (*is_python)(pid_t p
 		err = follow_execs(tracer, argv[0], pid, is_python);
 	close(report[0]);
 	if (err) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		/* Unless it was waited for: its PID may be somebody else's by now. */
+		if (!waitpid(pid, NULL, WNOHANG)) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
 		return err;
 	}
 	*result = pid;

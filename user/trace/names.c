@@ -11,6 +11,9 @@
 #include "lib/proc_mem.h"
 #include "lib/text.h"
 
+/* A process may make up as many stacks and code objects as it likes: beyond this they stay without names. */
+#define NAMES_MAX (256u << 20)
+
 static struct code_info *find_code(const struct name_store *names, __u32 target, __u64 code_key)
 {
 	struct code_id id = {.code_key = code_key, .target = target};
@@ -138,12 +141,15 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 	    message->name_bytes > CODE_NAME_MAX || message->lines_bytes > CODE_LINES_TOTAL_MAX)
 		return;
 	info = find_code(names, message->target, message->code_key);
-	if (info && info->lines_len == info->lines_size)
+	/* Sent once more: by another thread, or because the ring was full. What is there already stays. */
+	if (info && info->lines && info->lines_size == message->lines_bytes)
 		return;
-	if (!info)
+	if (!info && names->bytes < NAMES_MAX)
 		info = new_code(names, message->target, message->code_key);
 	if (!info)
 		return;
+	names->bytes += sizeof(*info) + sizeof(struct code_entry) + message->file_bytes +
+			message->name_bytes + message->lines_bytes;
 	info->first_line = message->first_line;
 	free(info->file);
 	free(info->name);
@@ -165,6 +171,10 @@ static void receive_more(struct tracer *tracer, const struct code_more_message *
 {
 	struct code_info *info = find_code(&tracer->names, message->target, message->code_key);
 
+	if (info && !message->bytes && info->lines_len < info->lines_size) {
+		read_lines(tracer->targets[message->target].target, message->code, info);
+		return;
+	}
 	if (!info || !info->lines || message->bytes > CODE_LINES_MAX ||
 	    message->offset != info->lines_len ||
 	    message->bytes > info->lines_size - info->lines_len)
@@ -180,8 +190,9 @@ static void receive_stack(struct tracer *tracer, const struct stack_message *mes
 
 	if (message->frame_count > MAX_FRAMES || message->key.target >= tracer->target_count ||
 	    size < STACK_MESSAGE_HEAD + message->frame_count * sizeof(struct frame) ||
-	    names__stack(names, &message->key))
+	    names->bytes > NAMES_MAX || names__stack(names, &message->key))
 		return;
+	names->bytes += sizeof(*entry) + message->frame_count * sizeof(struct frame);
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return;
@@ -216,7 +227,7 @@ int names__receive(void *context, void *data, size_t size)
 		receive_code(context, data);
 	else if (kind == MESSAGE_CODE_MORE && size >= sizeof(struct code_more_message))
 		receive_more(context, data);
-	return 0;
+	return tracer__keep_draining(context);
 }
 
 const struct stack_entry *names__stack(const struct name_store *names, const struct stack_key *key)

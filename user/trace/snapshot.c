@@ -118,20 +118,29 @@ static int visit_stack(struct builder *builder, const void *key, const void *val
 	return 0;
 }
 
+static void index_stack(struct builder *builder, size_t index)
+{
+	struct row_index *row = &builder->rows[index];
+
+	row->key = builder->snapshot->stacks[index].key;
+	row->index = index;
+	HASH_ADD(hh, builder->by_key, key, sizeof(row->key), row);
+}
+
 static int index_stacks(struct builder *builder)
 {
 	struct snapshot *snapshot = builder->snapshot;
+	size_t count, most = snapshot->stack_count;
 
-	builder->rows = calloc(snapshot->stack_count + 1, sizeof(*builder->rows));
+	for (size_t i = 0; i < builder->tracer->target_count; i++) {
+		extents__all(builder->tracer->targets[i].space, &count);
+		most += count; /* see owner_of() */
+	}
+	builder->rows = calloc(most + 1, sizeof(*builder->rows));
 	if (!builder->rows)
 		return -ENOMEM;
-	for (size_t i = 0; i < snapshot->stack_count; i++) {
-		struct row_index *row = &builder->rows[i];
-
-		row->key = snapshot->stacks[i].key;
-		row->index = i;
-		HASH_ADD(hh, builder->by_key, key, sizeof(row->key), row);
-	}
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		index_stack(builder, i);
 	return 0;
 }
 
@@ -233,6 +242,32 @@ static int read_live(struct builder *builder)
 	return err;
 }
 
+/*
+ * The row that an extent belongs to. mremap() that grows the mapping of a file counts as anonymous in the kernel, which
+ * cannot tell; the model can, and its stack gets a row of its own for files. NULL: none, or no memory.
+ */
+static struct stack_info *owner_of(struct builder *builder, __u32 target,
+				   const struct extent *extent)
+{
+	struct stack_key key = {
+		.hash = extent->stack,
+		.target = target,
+		.domain = extent->domain,
+	};
+	struct stack_info *stack = extent->stack ? stack_of(builder, &key) : NULL;
+	struct stack_totals none = {0};
+
+	if (stack || !extent->stack || key.domain == DOMAIN_MMAP)
+		return stack;
+	key.domain = DOMAIN_MMAP;
+	if (!stack_of(builder, &key) || visit_stack(builder, &key, &none))
+		return NULL;
+	stack = &builder->snapshot->stacks[builder->snapshot->stack_count - 1];
+	stack->key.domain = extent->domain;
+	index_stack(builder, builder->snapshot->stack_count - 1);
+	return stack;
+}
+
 /* Address space: what each stack has mapped and not unmapped, from the model. */
 static void read_space(struct builder *builder, __u32 target)
 {
@@ -251,12 +286,7 @@ static void read_space(struct builder *builder, __u32 target)
 	}
 	all = extents__all(builder->tracer->targets[target].space, &count);
 	for (size_t i = 0; i < count; i++) {
-		struct stack_key key = {
-			.hash = all[i].stack,
-			.target = target,
-			.domain = all[i].domain,
-		};
-		struct stack_info *stack = all[i].stack ? stack_of(builder, &key) : NULL;
+		struct stack_info *stack = owner_of(builder, target, &all[i]);
 		double age_s = (snapshot->now_ns - all[i].born_ns) / 1e9;
 
 		if (!stack || age_s < builder->older_s)
@@ -271,6 +301,10 @@ static void read_space(struct builder *builder, __u32 target)
 
 		if (stack->key.target != target || is_heap(stack))
 			continue;
+		if (!stack->alloc_count) { /* made by owner_of() */
+			stack->alloc_bytes = stack->free_bytes = stack->live_bytes;
+			stack->alloc_count = stack->free_count = stack->live_count;
+		}
 		stack->free_bytes -= stack->live_bytes < stack->free_bytes ? stack->live_bytes
 									   : stack->free_bytes;
 		stack->free_count -= stack->live_count < stack->free_count ? stack->live_count
@@ -320,7 +354,7 @@ static int build(struct builder *builder, bool with_live)
 	for (__u32 i = 0; !err && i < tracer->target_count; i++) {
 		read_space(builder, i);
 		space__measure(&tracer->targets[i], &snapshot->memory[i]);
-		snapshot->memory[i].replaced = tracer->targets[i].replaced;
+		snapshot->memory[i].replaced = tracer__replaced(tracer, i);
 	}
 	snapshot->codes = tracer->names.codes;
 	snapshot->code_count = tracer->names.code_count;
@@ -331,12 +365,14 @@ int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s,
 		     struct snapshot **result)
 {
 	struct builder builder = {.tracer = tracer, .older_s = older_s};
+	bool counting = tracer->bpf->bss->active;
 	int err;
 
-	if (tracer->bpf->bss->active)
-		for (size_t i = 0; i < tracer->target_count; i++)
+	for (size_t i = 0; counting && i < tracer->target_count; i++)
+		if (!tracer__replaced(tracer, i))
 			space__look(&tracer->targets[i]);
 	/* What has been sent first: the tables name stacks that are on their way. */
+	tracer->drain_until_ns = counting ? now_ns() + 500000000 : ~0ULL;
 	ring_buffer__consume(tracer->ring);
 	builder.snapshot = calloc(1, sizeof(*builder.snapshot));
 	if (!builder.snapshot)

@@ -45,14 +45,16 @@ static void remap(struct extents *space, const struct space_message *message)
 {
 	/* mremap() of 0 bytes makes a second mapping of shared pages and leaves the first. */
 	int keep_old = (message->flags & MREMAP_DONTUNMAP) || !message->old_len;
+	/* Anonymous memory or a file: the kernel's side cannot tell. */
+	const struct extent *old = extents__at(space, message->old_start);
 	struct extent grown = {
 		.born_ns = message->exit_ns,
 		.stack = message->stack,
-		.domain = message->domain,
+		.domain = old ? old->domain : message->domain,
 	};
 
 	extents__move(space, message->old_start, message->old_len, message->start, message->len,
-		      &grown, keep_old);
+		      &grown, keep_old, message->enter_ns);
 }
 
 int space__receive(void *context, void *data, size_t size)
@@ -86,12 +88,8 @@ int space__receive(void *context, void *data, size_t size)
 	case SPACE_BRK:
 		move_break(traced->space, message);
 		break;
-	case SPACE_EXEC:
-		traced->replaced = true;
-		traced->replaced_ns = message->exit_ns;
-		break;
 	}
-	return 0;
+	return tracer__keep_draining(tracer);
 }
 
 /* Mappings that no system call of the process makes or grows. */
@@ -126,24 +124,6 @@ void space__seed(struct traced *traced)
 	traced->seeded = true;
 }
 
-/* Bytes of [start, end) that were there before, and that appeared since, by the model. */
-static void split(const struct extents *space, __u64 start, __u64 end, __u64 *before, __u64 *since)
-{
-	const struct extent *all;
-	size_t count;
-
-	*since = extents__traced_in(space, start, end);
-	*before = 0;
-	all = extents__all(space, &count);
-	for (size_t i = 0; i < count && all[i].start < end; i++) {
-		__u64 from = all[i].start > start ? all[i].start : start;
-		__u64 to = all[i].end < end ? all[i].end : end;
-
-		if (!all[i].stack && to > from)
-			*before += to - from;
-	}
-}
-
 void space__look(struct traced *traced)
 {
 	struct proc_maps *maps;
@@ -157,7 +137,7 @@ void space__look(struct traced *traced)
 void space__measure(const struct traced *traced, struct memory_info *memory)
 {
 	struct mapping *m;
-	__u64 before, since, fresh;
+	__u64 since, fresh;
 
 	if (!traced->seeded || !traced->maps)
 		return;
@@ -166,8 +146,8 @@ void space__measure(const struct traced *traced, struct memory_info *memory)
 
 		if (is_kernels(m) || domain == DOMAIN_FILE)
 			continue;
-		split(traced->space, m->start, m->end, &before, &since);
-		fresh = m->end - m->start - before;
+		since = extents__traced_in(traced->space, m->start, m->end);
+		fresh = m->end - m->start - extents__untraced_in(traced->space, m->start, m->end);
 		if (domain == DOMAIN_BRK) {
 			memory->brk_new += fresh;
 			memory->brk_seen += since;

@@ -100,7 +100,6 @@ static void configure(struct tracer *tracer)
 		bpf_map__set_max_entries(bpf->maps.live, options->live_max);
 	if (options->stacks_max)
 		bpf_map__set_max_entries(bpf->maps.stacks, options->stacks_max);
-	probes__configure(tracer);
 }
 
 static int load(struct tracer *tracer)
@@ -126,9 +125,21 @@ static int load(struct tracer *tracer)
 	return 0;
 }
 
+/* Two descriptors a probe; where the limit is lower, fewer targets fit. */
+static void raise_file_limit(struct tracer *tracer)
+{
+	struct rlimit raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &tracer->files))
+		return;
+	raised = tracer->files;
+	raised.rlim_cur = raised.rlim_max < 65536 ? raised.rlim_max : 65536;
+	if (raised.rlim_cur > tracer->files.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &raised);
+}
+
 int tracer__open(const struct tracer_options *options, struct tracer **result)
 {
-	struct rlimit many = {65536, 65536};
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
 	int err;
 
@@ -137,7 +148,7 @@ int tracer__open(const struct tracer_options *options, struct tracer **result)
 	tracer->options = *options;
 	tracer->cpus = libbpf_num_possible_cpus();
 	libbpf_set_print(print_libbpf);
-	setrlimit(RLIMIT_NOFILE, &many); /* two descriptors a probe; failing that, fewer targets */
+	raise_file_limit(tracer);
 	err = load(tracer);
 	if (!err)
 		err = attach_tracepoints(tracer);
@@ -211,14 +222,22 @@ int tracer__activate(struct tracer *tracer)
 
 int tracer__poll(struct tracer *tracer, int timeout_ms)
 {
-	int n = ring_buffer__poll(tracer->ring, timeout_ms);
+	int n;
 
-	return n < 0 && n != -EINTR ? n : 0;
+	tracer->drain_until_ns = now_ns() + (timeout_ms + 100) * 1000000ULL;
+	n = ring_buffer__poll(tracer->ring, timeout_ms);
+	return n < 0 && n != -EINTR && n != -EAGAIN ? n : 0;
+}
+
+/* A ring is drained until it is empty; a busy target could fill it as fast for ever. */
+int tracer__keep_draining(const struct tracer *tracer)
+{
+	return now_ns() > tracer->drain_until_ns ? -EAGAIN : 0;
 }
 
 bool tracer__replaced(const struct tracer *tracer, __u32 index)
 {
-	return index < tracer->target_count && tracer->targets[index].replaced;
+	return index < tracer->target_count && tracer->bpf->bss->replaced[index];
 }
 
 void tracer__deactivate(struct tracer *tracer)
@@ -226,7 +245,8 @@ void tracer__deactivate(struct tracer *tracer)
 	if (!tracer->bpf || !tracer->bpf->bss || !tracer->bpf->bss->active)
 		return;
 	for (size_t i = 0; i < tracer->target_count; i++)
-		space__look(&tracer->targets[i]);
+		if (!tracer__replaced(tracer, i))
+			space__look(&tracer->targets[i]);
 	__atomic_store_n(&tracer->bpf->bss->active, 0, __ATOMIC_SEQ_CST);
 	/* A program that passed the test of `active` may still run: let it finish. */
 	usleep(20000);
@@ -238,8 +258,6 @@ void tracer__free(struct tracer *tracer)
 		return;
 	tracer__deactivate(tracer);
 	probes__detach(tracer);
-	for (size_t i = 0; i < tracer->link_count; i++)
-		bpf_link__destroy(tracer->links[i]);
 	free(tracer->links);
 	ring_buffer__free(tracer->ring);
 	pyleak_bpf__destroy(tracer->bpf);
