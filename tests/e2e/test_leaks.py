@@ -31,7 +31,7 @@ def test_object(tmp_path, python, phase):
     if python.inlined:
         # what is not seen is said; what is seen in part makes no false leak
         assert coverage < 0.5
-        assert "inlines pymalloc" in run.text
+        assert "pymalloc is inlined" in run.text
         objects = [site for site in run.report.sites if site["domain"] == "object"]
         assert sum(site["live_count"] or 0 for site in objects) == 0
     else:
@@ -42,7 +42,7 @@ def test_object(tmp_path, python, phase):
 
 
 def library(name):
-    found = sorted(glob.glob("/usr/lib*/**/lib%s.so.*" % name, recursive=True))
+    found = sorted(glob.glob("/usr/lib*/lib%s.so.*" % name) + glob.glob("/usr/lib/*/lib%s.so.*" % name))
     if not found:
         pytest.skip("lib%s is not installed" % name)
     return found[0]
