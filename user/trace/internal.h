@@ -57,7 +57,6 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct bpf_link **links;
 	size_t link_count;
-	size_t next_link;     /* to detach; atomic */
 	__u64 drain_until_ns; /* when to stop taking records in, however many there are */
 	struct rlimit files;  /* as it was before we raised it */
 	struct traced targets[MAX_TARGETS];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * probes.c - uprobes of a plan, attached one by one and detached by many threads
+ * probes.c - uprobes of a plan, attached one by one
  *
  * A link of type uprobe_multi (Linux 6.6) would carry any number of probes and detach at once. It is not used: a process
  * that the target forks inherits the breakpoints, and such a link leaves them in, so that a child which nobody
@@ -10,14 +10,11 @@
 #include "trace/internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/log.h"
 #include "pyleak.skel.h"
-
-#define DETACH_THREADS 16
 
 static struct bpf_program *program_of(const struct tracer *tracer, enum probe_kind kind)
 {
@@ -66,27 +63,10 @@ int probes__attach(struct tracer *tracer, __u32 index, const struct target *targ
 	return 0;
 }
 
-static void *detach(void *context)
-{
-	struct tracer *tracer = context;
-	size_t i;
-
-	while ((i = __atomic_fetch_add(&tracer->next_link, 1, __ATOMIC_RELAXED)) <
-	       tracer->link_count)
-		bpf_link__destroy(tracer->links[i]);
-	return NULL;
-}
-
-/* Each link waits for grace periods, 0.1 s in all, of which threads can wait for some together. */
+/* The kernel waits for grace periods under one mutex, 0.1 s a probe: threads would only queue up there. */
 void probes__detach(struct tracer *tracer)
 {
-	pthread_t threads[DETACH_THREADS];
-	size_t count = 0;
-
-	while (count < DETACH_THREADS && count + 1 < tracer->link_count &&
-	       !pthread_create(&threads[count], NULL, detach, tracer))
-		count++;
-	detach(tracer);
-	while (count)
-		pthread_join(threads[--count], NULL);
+	for (size_t i = 0; i < tracer->link_count; i++)
+		bpf_link__destroy(tracer->links[i]);
+	tracer->link_count = 0;
 }
