@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,11 +15,10 @@
 #include "analyze/assemble.h"
 #include "cli.h"
 #include "discover/discover.h"
-#include "export/export.h"
 #include "heap/pools.h"
 #include "heap/rss.h"
 #include "lib/log.h"
-#include "lib/out_file.h"
+#include "outputs.h"
 #include "plan/planner.h"
 #include "privileges.h"
 #include "symbolize/symbolize.h"
@@ -37,17 +35,11 @@ struct subject {
 	double last_refresh_s; /* of the modules */
 };
 
-struct output {
-	const struct exporter *exporter;
-	struct out_file *file;
-};
-
 struct session {
 	struct cli cli;
 	struct subject subjects[CLI_MAX_PIDS];
 	size_t subject_count;
-	struct output outputs[CLI_MAX_OUTPUTS];
-	bool stdout_taken; /* by an output: no report for people there */
+	struct outputs outputs;
 	struct tracer *tracer;
 	pid_t child;           /* that we started, 0 = none */
 	bool started_counting; /* the child runs, and there is something to report */
@@ -75,32 +67,7 @@ static double monotonic_s(void)
 
 static int open_outputs(struct session *s)
 {
-	char known[128];
-	int err;
-
-	for (size_t i = 0; i < s->cli.output_count; i++) {
-		const struct cli_output *wanted = &s->cli.outputs[i];
-		struct output *output = &s->outputs[i];
-
-		output->exporter = wanted->format ? exporter__by_name(wanted->format)
-						  : exporter__by_path(wanted->path);
-		if (!output->exporter && wanted->format)
-			return log__fail(EXIT_USAGE, "no such format: %s (there are %s)",
-					 wanted->format, exporter__names(known, sizeof(known)));
-		if (!output->exporter)
-			return log__fail(
-				EXIT_USAGE,
-				"cannot tell the format of %s: the name must end in one of %s",
-				wanted->path, exporter__endings(known, sizeof(known)));
-		err = out_file__open(wanted->path, &output->file);
-		if (err)
-			return log__fail(EXIT_FAILED,
-					 "cannot write %s: %s; choose another place with -o",
-					 wanted->path, strerror(-err));
-		if (!strcmp(wanted->path, "-"))
-			s->stdout_taken = true;
-	}
-	return 0;
+	return outputs__open(s->cli.outputs, s->cli.output_count, &s->outputs);
 }
 
 static int check_requirements(struct session *s)
@@ -332,33 +299,6 @@ static int build_report(struct session *s, bool final, struct report *report)
 	return err;
 }
 
-static int terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	return columns && atoi(columns) > 0 ? atoi(columns) : 120;
-}
-
-static void print_terminal(struct session *s, const struct report *report, bool live)
-{
-	const char *no_colour = getenv("NO_COLOR");
-	struct terminal_options options = {
-		.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),
-		.width = terminal_width(),
-		.live = live,
-	};
-
-	if (s->stdout_taken || s->cli.verbosity < 0)
-		return;
-	if (isatty(STDOUT_FILENO))
-		fputs("\033[H\033[J", stdout);
-	terminal__print(report, stdout, &options);
-	fflush(stdout);
-}
-
 static int refresh(struct session *s)
 {
 	struct report report = {0};
@@ -368,7 +308,7 @@ static int refresh(struct session *s)
 	err = build_report(s, false, &report);
 
 	if (!err && isatty(STDOUT_FILENO))
-		print_terminal(s, &report, true);
+		outputs__show(&s->outputs, &report, true);
 	else if (!err)
 		log__debug("%.0f s: %zu sites", report.duration_s,
 			   report.process_count ? report.processes[0].site_count : 0);
@@ -403,7 +343,7 @@ static int watch(struct session *s)
 static int finish(struct session *s)
 {
 	struct report report = {0};
-	int err, failed = 0;
+	int err, failed;
 
 	all_ended(s);
 	observe_all(s);
@@ -413,20 +353,8 @@ static int finish(struct session *s)
 		free_report(&report);
 		return log__fail(EXIT_FAILED, "cannot make the report: %s", strerror(-err));
 	}
-	print_terminal(s, &report, false);
-	for (size_t i = 0; i < s->cli.output_count; i++) {
-		struct output *output = &s->outputs[i];
-
-		err = output->exporter->write(&report, out_file__stream(output->file));
-		if (!err)
-			err = out_file__commit(output->file);
-		else
-			out_file__discard(output->file);
-		output->file = NULL;
-		if (err)
-			failed = log__fail(EXIT_FAILED, "cannot write %s: %s",
-					   s->cli.outputs[i].path, strerror(-err));
-	}
+	outputs__show(&s->outputs, &report, false);
+	failed = outputs__write(&s->outputs, &report);
 	free_report(&report);
 	return failed;
 }
@@ -451,8 +379,7 @@ static int run(struct session *s)
 
 static void close_session(struct session *s)
 {
-	for (size_t i = 0; i < s->cli.output_count; i++)
-		out_file__discard(s->outputs[i].file);
+	outputs__discard(&s->outputs);
 	tracer__free(s->tracer);
 	if (s->child && !s->started_counting)
 		kill(s->child, SIGKILL); /* nobody would let it go on */

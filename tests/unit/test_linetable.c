@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "pythons.h"
+
 #include "symbolize/linetable.h"
 
 #define MODULES "150"
@@ -99,37 +101,10 @@ static unsigned long check_python(const char *python)
 	return compared;
 }
 
-static int is_supported(const char *python)
-{
-	char command[4096];
-
-	snprintf(command, sizeof(command),
-		 "'%s' -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null", python);
-	return access(python, X_OK) == 0 && system(command) == 0;
-}
-
 static void test_every_instruction(void **state)
 {
-	const char *root = getenv("PYENV_ROOT"), *home = getenv("HOME");
-	char pattern[4096];
-	glob_t found;
-	int checked = 0;
-
 	(void)state;
-	snprintf(pattern, sizeof(pattern), "%s%s/versions/*/bin/python3",
-		 root   ? root
-		 : home ? home
-			: "",
-		 root ? "" : "/.pyenv");
-	glob(pattern, 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		if (is_supported(found.gl_pathv[i]))
-			checked++, check_python(found.gl_pathv[i]);
-	globfree(&found);
-	if (is_supported("/usr/bin/python3"))
-		checked++, check_python("/usr/bin/python3");
-	if (!checked)
-		skip();
+	each_python(check_python);
 }
 
 static void test_known_tables(void **state)

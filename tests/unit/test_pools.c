@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "pythons.h"
+
 #include "discover/discover.h"
 #include "heap/pools.h"
 
@@ -214,38 +216,6 @@ static void check_without_pymalloc(const char *python)
 	assert_int_equal(target__discover(process.pid, &process.target), 0);
 	assert_int_equal(pools__open(process.target, &pools), -ENOENT);
 	stop(&process);
-}
-
-static int is_supported(const char *python)
-{
-	char command[4096];
-
-	snprintf(command, sizeof(command),
-		 "'%s' -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null", python);
-	return access(python, X_OK) == 0 && system(command) == 0;
-}
-
-static void each_python(void (*check)(const char *python))
-{
-	const char *root = getenv("PYENV_ROOT"), *home = getenv("HOME");
-	char pattern[4096];
-	glob_t found;
-	int checked = 0;
-
-	snprintf(pattern, sizeof(pattern), "%s%s/versions/*/bin/python3",
-		 root   ? root
-		 : home ? home
-			: "",
-		 root ? "" : "/.pyenv");
-	glob(pattern, 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		if (is_supported(found.gl_pathv[i]))
-			checked++, check(found.gl_pathv[i]);
-	globfree(&found);
-	if (is_supported("/usr/bin/python3"))
-		checked++, check("/usr/bin/python3");
-	if (!checked)
-		skip();
 }
 
 static void test_blocks(void **state)
