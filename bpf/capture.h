@@ -98,9 +98,9 @@ static __always_inline void read_lines(const struct py_layout *layout, struct co
 		record->missing |= CODE_MISSING_LINES;
 		return;
 	}
+	record->lines_bytes = size > ~0U ? ~0U : size;
 	if (size > CODE_LINES_TOTAL_MAX)
 		size = CODE_LINES_TOTAL_MAX;
-	record->lines_bytes = size;
 	first = size > CODE_LINES_MAX ? CODE_LINES_MAX : size;
 	rest->data = table + layout->bytes_data;
 	rest->size = size;

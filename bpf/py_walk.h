@@ -122,16 +122,16 @@ static __always_inline __u64 py_tstate(const struct target_config *config, __u64
 	return 0;
 }
 
-static __always_inline __u64 innermost_frame(const struct py_layout *layout, __u64 tstate)
+/* Sets *frame to the innermost frame, 0 = no Python code runs; -1 where it could not be read. */
+static __always_inline int innermost_frame(const struct py_layout *layout, __u64 tstate,
+					   __u64 *frame)
 {
-	__u64 frame = 0;
-
-	if (read_user(&frame, sizeof(frame), tstate + layout->tstate_frame))
-		return 0;
-	if (layout->tstate_frame_in_cframe && frame &&
-	    read_user(&frame, sizeof(frame), frame + layout->cframe_current_frame))
-		return 0;
-	return frame;
+	*frame = 0;
+	if (read_user(frame, sizeof(*frame), tstate + layout->tstate_frame))
+		return -1;
+	if (layout->tstate_frame_in_cframe && *frame)
+		return read_user(frame, sizeof(*frame), *frame + layout->cframe_current_frame);
+	return 0;
 }
 
 /* Byte offset of the instruction that the frame in the window is at; negative = before the first. */
@@ -148,21 +148,59 @@ static __always_inline __s32 frame_lasti(const struct py_layout *layout, const _
 	return window_u64(window, layout->frame_instr, base) - (code + layout->code_instructions);
 }
 
+/* What is mixed of a name and of a line table: the first bytes, length and hash among them. */
+#define NAME_HEAD 64
+#define TABLE_HEAD 56
+/* ... and of a file's name: the last ones. */
+#define FILE_TAIL 16
+
+_Static_assert(NAME_HEAD + TABLE_HEAD + FILE_TAIL == PY_CODE_WINDOW + WINDOW_SLACK,
+	       "mix_contents() uses the window");
+
 /*
- * An address may be used again by another code object: first line, file name and name tell them apart.
- * While a frame runs, its code object and these strings are alive.
+ * Before 3.12: what the pointers lead to, since a string that takes the place of a dead one is often given its address,
+ * and code that is compiled again and again has one name and first line. What cannot be read counts as zeros.
+ * The window is used again for it.
+ */
+static __always_inline __u64 mix_contents(const struct py_layout *layout,
+					  struct py_windows *windows, __u64 hash, __u64 file,
+					  __u64 name, __u64 table)
+{
+	__u8 *to = windows->code;
+	__u64 length = 0;
+
+	__builtin_memset(to, 0, NAME_HEAD + TABLE_HEAD + FILE_TAIL);
+	read_user(to, NAME_HEAD, name + layout->str_length);
+	read_user(to + NAME_HEAD, TABLE_HEAD, table + layout->bytes_size);
+	read_user(&length, sizeof(length), file + layout->str_length);
+	read_user(to + NAME_HEAD + TABLE_HEAD, FILE_TAIL,
+		  file + layout->str_ascii_data + length - FILE_TAIL);
+	for (int i = 0; i < (NAME_HEAD + TABLE_HEAD + FILE_TAIL) / 8; i++)
+		hash = hash_mix(hash, ((const __u64 *)to)[i]);
+	return hash_mix(hash, length);
+}
+
+/*
+ * An address may be used again by another code object. From 3.12 on each has a number for itself; before, first line,
+ * file, name and line table tell them apart. While a frame runs, its code object and all of these are alive.
  */
 static __always_inline int code_identity(const struct py_layout *layout, struct py_windows *windows,
 					 __u64 code, __u64 *key)
 {
-	__u32 size = layout->code_window_len, base = layout->code_window;
-	__u64 hash;
+	__u32 size = layout->code_window_len, base = layout->code_window, version = 0;
+	__u64 hash, file, name, table;
 
 	if (read_user(windows->code, bounded(size, PY_CODE_WINDOW), code + base))
 		return -1;
-	hash = hash_mix(code, window_u64(windows->code, layout->code_filename, base));
-	hash = hash_mix(hash, window_u64(windows->code, layout->code_name, base));
-	*key = hash_mix(hash, window_u32(windows->code, layout->code_firstlineno, base));
+	file = window_u64(windows->code, layout->code_filename, base);
+	name = window_u64(windows->code, layout->code_name, base);
+	table = window_u64(windows->code, layout->code_linetable, base);
+	hash = hash_mix(hash_mix(code, file), name);
+	hash = hash_mix(hash, window_u32(windows->code, layout->code_firstlineno, base));
+	if (layout->code_version)
+		version = window_u32(windows->code, layout->code_version, base);
+	*key = version ? hash_mix(hash, version)
+		       : mix_contents(layout, windows, hash, file, name, table);
 	return 0;
 }
 
@@ -188,7 +226,8 @@ static __always_inline __u64 py_walk(const struct target_config *config, __u64 t
 		out->flags = STACK_NO_THREAD;
 		return hash;
 	}
-	frame = innermost_frame(layout, tstate);
+	if (innermost_frame(layout, tstate, &frame))
+		goto unreadable;
 
 	for (int i = 0; i < WALK_TURNS; i++) {
 		if (!frame)

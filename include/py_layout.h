@@ -65,6 +65,7 @@ struct py_layout {
 	__u32 code_window;     /* the window starts here; firstlineno, filename, name lie inside */
 	__u32 code_window_len; /* < PY_CODE_WINDOW */
 	__u32 code_firstlineno;
+	__u32 code_version; /* >= 3.12: u32, a number of its own for each code object; 0 = not here */
 	__u32 code_filename;
 	__u32 code_name;         /* co_qualname where there is one (>= 3.11), else co_name */
 	__u32 code_linetable;    /* bytes object: co_lnotab or co_linetable */

@@ -186,7 +186,7 @@ _Static_assert(STACK_MESSAGE_HEAD == 40, "stack_message");
 #define CODE_FILE_MAX 512 /* bytes of a file name kept */
 #define CODE_NAME_MAX 256
 #define CODE_LINES_MAX 1024 /* bytes of line table in the first record, and in each further one */
-#define CODE_LINES_TOTAL_MAX (64 * CODE_LINES_MAX)
+#define CODE_LINES_TOTAL_MAX (64 * CODE_LINES_MAX) /* of one that is longer, the rest is not sent */
 
 #define CODE_MISSING_FILE 1
 #define CODE_MISSING_NAME 2

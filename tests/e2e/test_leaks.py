@@ -42,7 +42,8 @@ def test_object(tmp_path, python, phase):
 
 
 def library(name):
-    found = sorted(glob.glob("/usr/lib*/lib%s.so.*" % name) + glob.glob("/usr/lib/*/lib%s.so.*" % name))
+    folders = ("/usr/lib*", "/usr/lib/*")
+    found = sorted(path for f in folders for path in glob.glob("%s/lib%s.so.*" % (f, name)))
     if not found:
         pytest.skip("lib%s is not installed" % name)
     return found[0]

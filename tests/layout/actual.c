@@ -43,7 +43,7 @@ static bool windows_cover(const struct py_layout *layout)
 	__u32 frame = layout->frame_window, frame_len = layout->frame_window_len;
 	__u32 code = layout->code_window, code_len = layout->code_window_len;
 
-	return frame_len <= PY_FRAME_WINDOW && code_len <= PY_CODE_WINDOW &&
+	return frame_len < PY_FRAME_WINDOW && code_len < PY_CODE_WINDOW &&
 	       inside(layout->frame_code, 8, frame, frame_len) &&
 	       inside(layout->frame_previous, 8, frame, frame_len) &&
 	       inside(layout->frame_instr, layout->instr_kind == PY_INSTR_INDEX ? 4 : 8, frame,
@@ -52,7 +52,8 @@ static bool windows_cover(const struct py_layout *layout)
 	       inside(layout->code_firstlineno, 4, code, code_len) &&
 	       inside(layout->code_filename, 8, code, code_len) &&
 	       inside(layout->code_name, 8, code, code_len) &&
-	       inside(layout->code_linetable, 8, code, code_len);
+	       inside(layout->code_linetable, 8, code, code_len) &&
+	       (!layout->code_version || inside(layout->code_version, 4, code, code_len));
 }
 
 static void print_layout(const struct py_layout *layout)
@@ -80,6 +81,7 @@ static void print_layout(const struct py_layout *layout)
 	ROW(code_firstlineno);
 	ROW(code_filename);
 	ROW(code_name);
+	ROW(code_version);
 	ROW(code_linetable);
 	ROW(code_instructions);
 	ROW(line_format);

@@ -118,6 +118,11 @@ static void print_code(void)
 {
 	ROW(code_firstlineno, offsetof(PyCodeObject, co_firstlineno));
 	ROW(code_filename, offsetof(PyCodeObject, co_filename));
+#if PY_VERSION_HEX < 0x030c0000
+	ROW(code_version, 0);
+#else
+	ROW(code_version, offsetof(PyCodeObject, co_version));
+#endif
 #if PY_VERSION_HEX < 0x030a0000
 	ROW(code_linetable, offsetof(PyCodeObject, co_lnotab));
 	ROW(line_format, 1);

@@ -212,7 +212,10 @@ static void tells_reused_addresses_apart(void **state)
 	assert_true(stack.frames[0].code_key != key);
 }
 
-/* Whichever read fails, the walk ends, says so, and what it has is a prefix of the truth. */
+/*
+ * Whichever read fails: either the walk ends, says so, and what it has is a prefix of the truth; or the read was for
+ * an identity only, and the frames are all there.
+ */
 static void survives_every_failing_read(void **state)
 {
 	unsigned long total;
@@ -226,7 +229,7 @@ static void survives_every_failing_read(void **state)
 			reads = 0;
 			fail_at = at;
 			walk();
-			assert_true(stack.frame_count < 30);
+			assert_int_equal(stack.frame_count < 30, stack.flags != 0);
 			for (__u32 i = 0; i < stack.frame_count; i++)
 				assert_int_equal(stack.frames[i].code, code_at(i));
 		}

@@ -91,8 +91,8 @@ static void explain_coverage(const struct target *target, const struct plan *pla
 	if (!plan->object_functions)
 		coverage->object_note = "this Python exports no allocator functions to probe";
 	else if (plan->object_count_only)
-		coverage->object_note =
-			"pymalloc is inlined in this build: blocks up to 512 bytes are not listed";
+		coverage->object_note = "at most: pymalloc is inlined in this build; blocks up to "
+					"512 bytes are not listed";
 	if (!plan->raw_functions)
 		coverage->raw_note = "no malloc to probe was found";
 	else if (!target->allocator_count)

@@ -35,6 +35,7 @@ struct offsets_row {
 	__u32 interp_obmalloc;
 	__u32 owner_skip_from;
 	__u32 code_tag_mask;
+	__u32 code_version;
 };
 
 /* Words that 3.13 and 3.14 have at the same place. */
@@ -72,6 +73,7 @@ static const struct offsets_row rows[] = {
 		.str_ascii_size = 560,
 		.end = 584,
 		.runtime_tss_key = 2160,
+		.code_version = 92,
 		.interp_obmalloc = 10800,
 		/* FRAME_OWNED_BY_CSTACK */
 		.owner_skip_from = 3,
@@ -105,6 +107,7 @@ static const struct offsets_row rows[] = {
 		.str_ascii_size = 640,
 		.end = 760,
 		.runtime_tss_key = 2336,
+		.code_version = 92,
 		.interp_obmalloc = 10904,
 		/* FRAME_OWNED_BY_INTERPRETER, and FRAME_OWNED_BY_CSTACK is 4 now */
 		.owner_skip_from = 3,
@@ -216,6 +219,7 @@ static void read_frame_and_code(struct reader *reader, const struct offsets_row 
 	layout->code_firstlineno = field(reader, row->firstlineno, 4);
 	layout->code_filename = field(reader, row->filename, 8);
 	layout->code_name = field(reader, row->qualname, 8);
+	layout->code_version = row->code_version;
 	layout->code_linetable = field(reader, row->linetable, 8);
 	layout->code_instructions = field(reader, row->code_adaptive, 2);
 	layout->line_format = PY_LINES_LOCATIONS;

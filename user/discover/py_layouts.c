@@ -139,6 +139,7 @@ static const struct py_layout layouts[] = {
 		.instr_scale = 1,
 		.code_window = 64,
 		.code_window_len = 80,
+		.code_version = 92,
 		.code_firstlineno = 68,
 		.code_filename = 112,
 		.code_name = 128,

@@ -73,6 +73,12 @@ static char *read_str(const struct target *target, __u64 field)
 	return text__from_unicode(data, size, kind);
 }
 
+/* How much of a line table of this size is sent. */
+static size_t kept_lines(size_t size)
+{
+	return size > CODE_LINES_TOTAL_MAX ? CODE_LINES_TOTAL_MAX : size;
+}
+
 static int read_lines(const struct target *target, __u64 code, struct code_info *info)
 {
 	const struct py_layout *layout = &target->python.layout;
@@ -138,7 +144,7 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 	size_t first;
 
 	if (message->target >= tracer->target_count || message->file_bytes > CODE_FILE_MAX ||
-	    message->name_bytes > CODE_NAME_MAX || message->lines_bytes > CODE_LINES_TOTAL_MAX)
+	    message->name_bytes > CODE_NAME_MAX)
 		return;
 	info = find_code(names, message->target, message->code_key);
 	/* Sent once more: by another thread, or because the ring was full. What is there already stays. */
@@ -149,7 +155,7 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 	if (!info)
 		return;
 	names->bytes += sizeof(*info) + sizeof(struct code_entry) + message->file_bytes +
-			message->name_bytes + message->lines_bytes;
+			message->name_bytes + kept_lines(message->lines_bytes);
 	info->first_line = message->first_line;
 	free(info->file);
 	free(info->name);
@@ -158,7 +164,7 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 
 	free(info->lines);
 	first = message->lines_bytes > CODE_LINES_MAX ? CODE_LINES_MAX : message->lines_bytes;
-	info->lines = malloc(message->lines_bytes + 1);
+	info->lines = malloc(kept_lines(message->lines_bytes) + 1);
 	info->lines_size = message->lines_bytes;
 	info->lines_len = info->lines ? first : 0;
 	if (info->lines)
@@ -177,7 +183,7 @@ static void receive_more(struct tracer *tracer, const struct code_more_message *
 	}
 	if (!info || !info->lines || message->bytes > CODE_LINES_MAX ||
 	    message->offset != info->lines_len ||
-	    message->bytes > info->lines_size - info->lines_len)
+	    message->bytes > kept_lines(info->lines_size) - info->lines_len)
 		return;
 	memcpy(info->lines + info->lines_len, message->lines, message->bytes);
 	info->lines_len += message->bytes;
