@@ -67,7 +67,7 @@ void snapshot__free(struct snapshot *snapshot);
 /* Stops counting; the probes stay until tracer__free(). */
 void tracer__deactivate(struct tracer *tracer);
 
-/* Detaches every probe, frees everything; NULL is fine. Takes a second, before Linux 6.11 0.1 s a probe. */
+/* Detaches every probe, which takes the kernel 0.1 s each, and frees everything; NULL is fine. */
 void tracer__free(struct tracer *tracer);
 
 /*
