@@ -58,7 +58,6 @@ struct memory_info {
 struct snapshot {
 	__u64 now_ns;     /* CLOCK_MONOTONIC */
 	__u64 started_ns; /* activation of the probes */
-	bool live_read;   /* ages and live figures come from the live table */
 
 	struct stack_info *stacks;
 	size_t stack_count;

@@ -216,9 +216,7 @@ static int start(struct session *s)
 	uname(&s->host);
 	s->started = time(NULL);
 	s->start_s = monotonic_s();
-	err = tracer__activate(s->tracer);
-	if (err)
-		return log__fail(EXIT_FAILED, "cannot start to count: %s", strerror(-err));
+	tracer__activate(s->tracer);
 	for (size_t i = 0; i < s->subject_count; i++)
 		count_blocks_anew(&s->subjects[i]);
 	s->started_counting = true;
@@ -404,8 +402,8 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE,
-	       SIG_IGN); /* the files are to be written even if nobody reads the terminal report */
+	/* The files are to be written even if nobody reads the terminal report. */
+	signal(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)

@@ -182,8 +182,7 @@ static bool foreign(const struct report_process *process, const struct report_si
 	const struct named_frame *native = site->native;
 	const char *exe = file_name(process->exe);
 
-	if (!native || !native->module || !site->file ||
-	    (site->domain != DOMAIN_RAW && site->domain != DOMAIN_OBJECT))
+	if (!native || !native->module || !site->file || !label__is_heap(site->domain))
 		return false;
 	return strncmp(native->module, "libpython", 9) && (!exe || strcmp(native->module, exe));
 }

@@ -79,12 +79,23 @@ static size_t kept_lines(size_t size)
 	return size > CODE_LINES_TOTAL_MAX ? CODE_LINES_TOTAL_MAX : size;
 }
 
+/* Whether the code object at this address is still the one that we were told of. */
+static bool is_same_code(const struct target *target, __u64 code, const struct code_info *info)
+{
+	__s32 first_line;
+
+	return !proc_mem__read(target->pid, code + target->python.layout.code_firstlineno,
+			       &first_line, sizeof(first_line)) &&
+	       first_line == info->first_line;
+}
+
 static int read_lines(const struct target *target, __u64 code, struct code_info *info)
 {
 	const struct py_layout *layout = &target->python.layout;
 	__u64 table, size;
 
-	if (proc_mem__read(target->pid, code + layout->code_linetable, &table, sizeof(table)) ||
+	if (!is_same_code(target, code, info) ||
+	    proc_mem__read(target->pid, code + layout->code_linetable, &table, sizeof(table)) ||
 	    proc_mem__read(target->pid, table + layout->bytes_size, &size, sizeof(size)) ||
 	    size > CODE_LINES_TOTAL_MAX)
 		return -EFAULT;
@@ -99,23 +110,12 @@ static int read_lines(const struct target *target, __u64 code, struct code_info 
 	return 0;
 }
 
-/* Whether the code object is still the one that the message was about. */
-static bool is_same_code(const struct target *target, const struct code_message *message)
-{
-	const struct py_layout *layout = &target->python.layout;
-	__s32 first_line;
-
-	return !proc_mem__read(target->pid, message->code + layout->code_firstlineno, &first_line,
-			       sizeof(first_line)) &&
-	       first_line == message->first_line;
-}
-
 static void read_missing(const struct target *target, const struct code_message *message,
 			 struct code_info *info)
 {
 	const struct py_layout *layout = &target->python.layout;
 
-	if (!is_same_code(target, message))
+	if (!is_same_code(target, message->code, info))
 		return;
 	if ((message->missing & CODE_MISSING_FILE) || message->file_cut) {
 		char *file = read_str(target, message->code + layout->code_filename);
@@ -164,6 +164,8 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 
 	free(info->lines);
 	first = message->lines_bytes > CODE_LINES_MAX ? CODE_LINES_MAX : message->lines_bytes;
+	if (message->missing & CODE_MISSING_LINES)
+		first = 0; /* what could not be read is no line table */
 	info->lines = malloc(kept_lines(message->lines_bytes) + 1);
 	info->lines_size = message->lines_bytes;
 	info->lines_len = info->lines ? first : 0;

@@ -238,7 +238,6 @@ static int read_live(struct builder *builder)
 			     sizeof(struct live_block), visit_block, builder);
 	if (!err)
 		set_ages(builder);
-	snapshot->live_read = !err;
 	return err;
 }
 

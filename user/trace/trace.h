@@ -46,8 +46,8 @@ int tracer__open(const struct tracer_options *options, struct tracer **tracer);
 int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 		const struct plan *plan);
 
-/* Starts to count. 0 or -errno. */
-int tracer__activate(struct tracer *tracer);
+/* Starts to count. */
+void tracer__activate(struct tracer *tracer);
 
 /* Takes in what the programs sent, for at most timeout_ms; returns early on a signal. 0 or -errno. */
 int tracer__poll(struct tracer *tracer, int timeout_ms);

@@ -211,13 +211,12 @@ int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 	return probes__attach(tracer, index, target, plan);
 }
 
-int tracer__activate(struct tracer *tracer)
+void tracer__activate(struct tracer *tracer)
 {
 	tracer->started_ns = now_ns();
 	__atomic_store_n(&tracer->bpf->bss->active, 1, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < tracer->target_count; i++)
 		space__seed(&tracer->targets[i]);
-	return 0;
 }
 
 int tracer__poll(struct tracer *tracer, int timeout_ms)
