@@ -4,6 +4,7 @@
 #   make DEBUG=1    the same with AddressSanitizer and UBSan, in build-debug/
 #   make demo       install what is missing, build, trace a small leaking service, write a flame graph
 #   make test       install what the tests need, build, run every test
+#   make bench      slowdown of real workloads beside other tools: QUICK=1, ONLY=json,pair, TOOLS=exact,memleak
 #   make check      formatting, static analysis, include rules
 #   make install    DESTDIR= PREFIX=/usr/local
 
@@ -28,7 +29,8 @@ CFLAGS ?= $(if $(DEBUG),-O1 -g -fsanitize=address$(,)undefined -fno-sanitize-rec
 , := ,
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DPYLEAK_VERSION=\"$(VERSION)\" $(WARNINGS) $(CFLAGS) \
 	-Iinclude -Iuser -I$(BUILD) $(PKG_CFLAGS)
-LDLIBS = $(PKG_LIBS) -lm -lpthread
+# Zydis: Debian's libzydis-dev has no pkg-config file.
+LDLIBS = $(PKG_LIBS) -lZydis -lm -lpthread
 
 BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations \
 	-target bpf -mcpu=v3 -Iinclude -Ivmlinux/$(ARCH) -D__TARGET_ARCH_$(ARCH)
@@ -37,6 +39,8 @@ SOURCES := $(wildcard user/*.c user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libpyleak.a
 LIBRARY_OBJECTS := $(filter-out $(BUILD)/main.o,$(OBJECTS))
+BPF_OBJECTS := $(patsubst bpf/%.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
+SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 FORMATTED := $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
@@ -51,16 +55,16 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/%.o: user/%.c | $(BUILD)/pyleak.skel.h
+$(BUILD)/%.o: user/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/pyleak.bpf.o: bpf/pyleak.bpf.c $(wildcard bpf/*.h include/*.h) vmlinux/$(ARCH)/vmlinux.h
+$(BPF_OBJECTS): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) vmlinux/$(ARCH)/vmlinux.h
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
-$(BUILD)/pyleak.skel.h: $(BUILD)/pyleak.bpf.o
-	$(BPFTOOL) gen skeleton $< name pyleak_bpf > $@.tmp
+$(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
 	mv $@.tmp $@
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
@@ -90,6 +94,13 @@ demo:
 test:
 	tests/needs test
 	tests/run
+
+# What is missing is said in the result; a bench is no test.
+.PHONY: bench
+bench:
+	-tests/needs bench
+	$(MAKE) all
+	tests/bench/run --pyleak $(BUILD)/pyleak-bpf --output $(BUILD)/bench
 
 .PHONY: check
 check:

@@ -156,6 +156,7 @@ static __always_inline int send_code(const struct target_config *config, __u32 t
 
 static long announce_frame(__u32 index, struct announcement *announcement)
 {
+	struct live_key place = {.target = announcement->target};
 	struct code_id id = {.target = announcement->target};
 	struct thread_state *thread = announcement->thread;
 	const struct frame *frame;
@@ -165,6 +166,9 @@ static long announce_frame(__u32 index, struct announcement *announcement)
 		return 1;
 	frame = &thread->stack.frames[bounded(index, MAX_FRAMES)];
 	id.code_key = frame->code_key;
+	place.addr = frame->code;
+	bpf_map_update_elem(&code_addresses, &place, &sent, BPF_ANY);
+	code_filter[bounded(code_slot(place.target, place.addr), CODE_FILTER)] = 1;
 	if (bpf_map_lookup_elem(&codes, &id))
 		return 0;
 	if (send_code(announcement->config, announcement->target, frame)) {

@@ -14,15 +14,6 @@
 
 #include "account.h"
 
-/* All are read first: the verifier wants constant offsets into the registers. */
-static __always_inline __u64 argument(struct pt_regs *ctx, __u32 number)
-{
-	__u64 first = PT_REGS_PARM1(ctx), second = PT_REGS_PARM2(ctx), third = PT_REGS_PARM3(ctx);
-
-	asm volatile("" : "+r"(first), "+r"(second), "+r"(third));
-	return number == 1 ? first : number == 2 ? second : number == 3 ? third : 0;
-}
-
 /* Bytes asked for. A product that overflows is more than there can be, not what is left of it: the call will fail. */
 static __always_inline __u64 asked_size(struct pt_regs *ctx, const volatile struct hook *hook)
 {
@@ -50,7 +41,8 @@ static __always_inline void abandon(struct thread_state *thread, struct pending_
 	if (call->old_taken)
 		put_back_block(thread->target, call->ptr, &call->old);
 	call->old_taken = 0;
-	count(LOST_MISSING_EXIT, thread->target, 1);
+	if (thread->turn == raw_turn[bounded(thread->target, MAX_TARGETS)])
+		count(LOST_MISSING_EXIT, thread->target, 1);
 }
 
 /*
@@ -89,9 +81,11 @@ static __always_inline int outer_has(struct thread_state *thread, __u64 ptr)
 }
 
 /* A release of a block that is not in the live table; each block counts once, in its own layer. */
-static __always_inline void release_unknown(struct thread_state *thread, __u64 ptr, __u32 domain)
+static __always_inline void release_unknown(struct thread_state *thread, __u64 ptr, __u32 domain,
+					    __u32 mean)
 {
-	if (outer_has(thread, ptr))
+	/* Of a sample most are unknown, which says nothing. */
+	if (mean || outer_has(thread, ptr))
 		return;
 	if (thread->last_free == ptr) {
 		if (thread->last_free_unmatched && thread->last_free_domain == DOMAIN_OBJECT &&
@@ -125,8 +119,16 @@ static __always_inline void release_known(struct thread_state *thread, __u64 ptr
 	thread->last_free_unmatched = 0;
 }
 
+/* Its release was seen. */
+static __always_inline void release(const struct live_block *block, __u32 target)
+{
+	add_free(block, target);
+	if (block->domain == DOMAIN_OBJECT)
+		count(COUNT_OBJECT_FREES, target, 1);
+}
+
 static __always_inline void heap_free(struct pt_regs *ctx, const volatile struct hook *hook,
-				      __u32 target)
+				      __u32 target, __u32 mean)
 {
 	__u64 ptr = argument(ctx, hook->ptr_arg);
 	struct thread_state *thread;
@@ -134,28 +136,48 @@ static __always_inline void heap_free(struct pt_regs *ctx, const volatile struct
 
 	if (!ptr)
 		return;
+	forget_code(target, ptr);
 	thread = thread_state(target);
 	if (!thread)
 		return;
 	if (!take_block(target, ptr, &block)) {
-		release_unknown(thread, ptr, hook->domain);
+		release_unknown(thread, ptr, hook->domain, mean);
 		return;
 	}
-	add_free(&block, target);
+	release(&block, target);
 	release_known(thread, ptr);
 }
 
+/* Calls of a time when this layer was traced before: most have returned meanwhile, unseen. */
+static __always_inline void forget_calls(struct thread_state *thread)
+{
+	__u32 turn = raw_turn[bounded(thread->target, MAX_TARGETS)];
+
+	if (thread->turn == turn)
+		return;
+	for (int i = 0; i < MAX_NEST; i++) {
+		struct pending_call *top = pending_at(thread, thread->depth - 1);
+
+		if (!top)
+			break;
+		abandon(thread, top);
+		thread->depth--;
+	}
+	thread->turn = turn;
+}
+
+/* sp: the stack pointer at the function's first instruction, wherever the probe is. */
 static __always_inline void heap_enter(struct pt_regs *ctx, const volatile struct hook *hook,
-				       __u32 index, __u32 target)
+				       __u32 index, __u32 target, __u64 sp, __u32 mean)
 {
 	struct thread_state *thread = thread_state(target);
-	struct pending_call *call;
-	__u64 sp = PT_REGS_SP(ctx);
+	struct pending_call *call, *outer;
 
 	if (!thread)
 		return;
+	forget_calls(thread);
 	drop_passed(thread, sp, index);
-	if (!thread->depth && caller_of(ctx, &thread->caller)) {
+	if (!thread->depth && caller_of(ctx, sp, &thread->caller)) {
 		thread->caller = 0;
 		count(LOST_UNREADABLE_ARGUMENT, target, 1);
 	}
@@ -168,11 +190,17 @@ static __always_inline void heap_enter(struct pt_regs *ctx, const volatile struc
 	call->hook = index;
 	call->size = asked_size(ctx, hook);
 	call->ptr = argument(ctx, hook->ptr_arg);
-	call->entered_ns = bpf_ktime_get_ns();
 	call->old_taken = 0;
 	call->has_inner = 0;
 	call->inner_saw_ptr = 0;
 	call->ptr_is_outers = 0;
+	/* One decision for a block, however many functions it goes through. */
+	outer = pending_at(thread, thread->depth - 1);
+	if (outer && !outer->has_inner)
+		outer->inner_ns = bpf_ktime_get_ns();
+	call->mean = mean;
+	call->sampled =
+		outer ? outer->sampled : is_sampled(target, HEAP_LAYER_RAW, mean, call->size);
 	if (hook->role == HOOK_REALLOC && call->ptr) {
 		call->old_taken = take_block(target, call->ptr, &call->old);
 		if (!call->old_taken)
@@ -213,8 +241,8 @@ static __always_inline void settle_old(struct thread_state *thread, struct pendi
 		return;
 	}
 	if (call->old_taken) {
-		add_free(&call->old, target);
-	} else if (!call->ptr_is_outers) {
+		release(&call->old, target);
+	} else if (!call->ptr_is_outers && !call->mean) {
 		count(COUNT_UNMATCHED_FREES, target, 1);
 		if (hook->domain == DOMAIN_OBJECT && !call->inner_saw_ptr)
 			count(COUNT_OBJECT_FREES, target, 1);
@@ -235,19 +263,35 @@ static __always_inline int recorded_inside(struct thread_state *thread, struct p
 		return 1;
 	/* The last inner call was for something else, as tracemalloc's own entries are. */
 	block = bpf_map_lookup_elem(&live, &key);
-	return block && block->born_ns >= call->entered_ns;
+	return block && block->born_ns >= call->inner_ns;
 }
 
-static __always_inline void heap_exit(struct pt_regs *ctx, const volatile struct hook *hook,
-				      __u32 index, __u32 target)
+static __always_inline void record_call(struct thread_state *thread, __u32 domain, __u64 addr,
+					const struct pending_call *call, __u32 mean)
+{
+	struct target_config *config = target_config(thread->target);
+
+	if (domain == DOMAIN_OBJECT) {
+		count(COUNT_OBJECT_ALLOCS, thread->target, 1);
+		if (config && config->flags & TARGET_OBJECT_COUNT_ONLY)
+			return;
+	}
+	if (call->sampled)
+		record_block(thread->target, domain, addr, call->size, thread->caller, mean);
+}
+
+/* sp: as in heap_enter(); result: what the function returns. */
+static __always_inline void heap_exit(const volatile struct hook *hook, __u32 index, __u32 target,
+				      __u64 sp, __u64 result, __u32 mean)
 {
 	struct thread_state *thread = thread_state(target);
 	struct pending_call *call, *outer;
-	__u64 addr = PT_REGS_RC(ctx), size;
+	__u64 addr = result;
 
 	if (!thread)
 		return;
-	call = pop_call(thread, PT_REGS_SP(ctx) - RETURN_SP_DELTA, index);
+	forget_calls(thread);
+	call = pop_call(thread, sp, index);
 	if (!call)
 		return;
 	if (hook->role == HOOK_ALLOC_OUT) {
@@ -264,11 +308,10 @@ static __always_inline void heap_exit(struct pt_regs *ctx, const volatile struct
 	if (thread->last_free == addr)
 		thread->last_free = 0;
 
-	size = call->size;
 	if (!recorded_inside(thread, call, addr)) {
-		record_block(thread, hook->domain, addr, size);
+		record_call(thread, hook->domain, addr, call, mean);
 		call->inner_addr = addr;
-		call->inner_size = size;
+		call->inner_size = call->size;
 	}
 	outer = pending_at(thread, thread->depth - 1);
 	/* A smaller one is not what the outer call was asked for: tracemalloc's entry for it, say. */

@@ -14,6 +14,7 @@
  *
  * Compiled into the BPF programs, and as host C by tests/walker. The includer provides
  *	int read_user(void *dst, __u32 size, __u64 address)	0, or negative
+ *	walk_loop(turns, callback, context)	calls callback(turn, context) until it returns 1
  * and the types of wire.h.
  */
 #ifndef PY_WALK_H
@@ -45,17 +46,17 @@ static __always_inline __u64 hash_mix(__u64 hash, __u64 value)
 }
 
 /*
- * The field at offset of a window that starts at base. Masked, not tested: a layout is checked when it is made, and
- * every test in the loop below counts 512 times towards the 8,192 pending branches that Linux 6.1 allows.
+ * The field at offset of a window that starts at base. Masked, not tested: a layout is checked when it is made.
+ * All pointers and numbers in CPython's structs are aligned, which the verifier wants to see of a window on the stack.
  */
 static __always_inline __u64 window_u64(const __u8 *window, __u32 offset, __u32 base)
 {
-	return *(const __u64 *)(window + bounded(offset - base, PY_FRAME_WINDOW));
+	return *(const __u64 *)(window + masked(offset - base, PY_FRAME_WINDOW - 8));
 }
 
 static __always_inline __u32 window_u32(const __u8 *window, __u32 offset, __u32 base)
 {
-	return *(const __u32 *)(window + bounded(offset - base, PY_FRAME_WINDOW));
+	return *(const __u32 *)(window + masked(offset - base, PY_FRAME_WINDOW - 4));
 }
 
 static __always_inline __u8 window_u8(const __u8 *window, __u32 offset, __u32 base)
@@ -204,61 +205,133 @@ static __always_inline int code_identity(const struct py_layout *layout, struct 
 	return 0;
 }
 
+/* Frames that one call of hash_frames() takes; few enough to be open-coded, many enough for most stacks. */
+#define HASH_TURNS 32
+
+struct hash_walk {
+	const struct target_config *config;
+	__u64 frame, hash;
+};
+
+/* The next frames; 1 = that was all. */
+static long hash_frames(__u32 turn, struct hash_walk *walk)
+{
+	const struct py_layout *layout = &walk->config->layout;
+	__u8 window[PY_FRAME_WINDOW] __attribute__((aligned(8))) = {};
+	__u32 size = bounded(layout->frame_window_len, PY_FRAME_WINDOW);
+	__u32 base = layout->frame_window;
+	__u64 frame = walk->frame, hash = walk->hash;
+
+	(void)turn;
+	for (int i = 0; i < HASH_TURNS && frame; i++) {
+		if (read_user(window, size, frame + base)) {
+			hash = hash_mix(hash, STACK_UNREADABLE);
+			frame = 0;
+			break;
+		}
+		frame = window_u64(window, layout->frame_previous, base);
+		if (window_u8(window, layout->frame_owner, base) >= layout->owner_skip_from)
+			continue;
+		hash = hash_mix(hash, window_u64(window, layout->frame_code, base));
+		hash = hash_mix(hash, layout->instr_kind == PY_INSTR_INDEX
+					      ? window_u32(window, layout->frame_instr, base)
+					      : window_u64(window, layout->frame_instr, base));
+	}
+	walk->frame = frame;
+	walk->hash = hash;
+	return !frame;
+}
+
+/*
+ * A hash of what the frames of this thread state are at: addresses of code objects and instructions, one read a frame.
+ * Two stacks differ in it while their code objects live; whether an address stands for the code object that it stood
+ * for before is not asked. Whoever needs that looks at py_walk()'s hash, which costs several times as much.
+ */
+static __always_inline __u64 py_stack_hash(const struct target_config *config, __u64 tstate)
+{
+	struct hash_walk walk = {.config = config, .hash = 1};
+
+	if (!tstate)
+		return walk.hash;
+	if (innermost_frame(&config->layout, tstate, &walk.frame))
+		return hash_mix(walk.hash, STACK_UNREADABLE);
+	if (walk.frame)
+		walk_loop(WALK_TURNS / HASH_TURNS, hash_frames, &walk);
+	return walk.frame ? hash_mix(walk.hash, STACK_TRUNCATED) : walk.hash;
+}
+
+struct frame_walk {
+	const struct target_config *config;
+	struct stack_message *out;
+	struct py_windows *windows;
+	__u64 frame, hash;
+};
+
+/* The next frame, into out; 1 = that was all, or no more can be had: see out->flags. */
+static long walk_frame(__u32 turn, struct frame_walk *walk)
+{
+	const struct py_layout *layout = &walk->config->layout;
+	__u32 base = layout->frame_window, n = walk->out->frame_count;
+	__u32 size = bounded(layout->frame_window_len, PY_FRAME_WINDOW);
+	struct py_windows *windows = walk->windows;
+	struct frame *to;
+	__u64 code;
+
+	(void)turn;
+	if (!walk->frame)
+		return 1;
+	walk->out->flags = STACK_UNREADABLE;
+	if (read_user(windows->frame, size, walk->frame + base))
+		return 1;
+	if (window_u8(windows->frame, layout->frame_owner, base) < layout->owner_skip_from) {
+		walk->out->flags = STACK_TRUNCATED;
+		if (n >= MAX_FRAMES)
+			return 1;
+		to = &walk->out->frames[bounded(n, MAX_FRAMES)];
+		code = window_u64(windows->frame, layout->frame_code, base) &
+		       ~(__u64)layout->frame_code_tag_mask;
+		walk->out->flags = STACK_UNREADABLE;
+		if (code_identity(layout, windows, code, &to->code_key))
+			return 1;
+		to->lasti = frame_lasti(layout, windows->frame, code);
+		to->code = code;
+		to->_pad = 0;
+		walk->out->frame_count = n + 1;
+		walk->hash = hash_mix(hash_mix(walk->hash, to->code_key), (__u32)to->lasti);
+	}
+	walk->out->flags = 0;
+	walk->frame = window_u64(windows->frame, layout->frame_previous, base);
+	return 0;
+}
+
 /*
  * Fills out->frames, frame_count and flags for the thread with this thread state (0 is fine).
  * Returns the hash of the frames.
- *
- * frame_count lives in memory on purpose: the verifier does not follow values through a map, so that one
- * turn of the loop stands for all.
  */
 static __always_inline __u64 py_walk(const struct target_config *config, __u64 tstate,
 				     struct stack_message *out, struct py_windows *windows)
 {
-	const struct py_layout *layout = &config->layout;
-	__u32 size = layout->frame_window_len, base = layout->frame_window, n;
-	__u64 frame, code, hash = 1;
-	struct frame *to;
-	__s32 lasti;
+	struct frame_walk walk = {
+		.config = config,
+		.out = out,
+		.windows = windows,
+		.hash = 1,
+	};
 
 	out->frame_count = 0;
 	out->flags = 0;
 	if (!tstate) {
 		out->flags = STACK_NO_THREAD;
-		return hash;
+		return walk.hash;
 	}
-	if (innermost_frame(layout, tstate, &frame))
-		goto unreadable;
-
-	for (int i = 0; i < WALK_TURNS; i++) {
-		if (!frame)
-			return hash;
-		if (read_user(windows->frame, bounded(size, PY_FRAME_WINDOW), frame + base))
-			goto unreadable;
-		frame = window_u64(windows->frame, layout->frame_previous, base);
-		if (window_u8(windows->frame, layout->frame_owner, base) >= layout->owner_skip_from)
-			continue;
-
-		n = out->frame_count;
-		if (n >= MAX_FRAMES)
-			break;
-		to = &out->frames[bounded(n, MAX_FRAMES)];
-		code = window_u64(windows->frame, layout->frame_code, base) &
-		       ~(__u64)layout->frame_code_tag_mask;
-		if (code_identity(layout, windows, code, &to->code_key))
-			goto unreadable;
-		lasti = frame_lasti(layout, windows->frame, code);
-		to->code = code;
-		to->lasti = lasti;
-		to->_pad = 0;
-		out->frame_count = n + 1;
-		hash = hash_mix(hash_mix(hash, to->code_key), (__u32)lasti);
+	if (innermost_frame(&config->layout, tstate, &walk.frame)) {
+		out->flags = STACK_UNREADABLE;
+		return hash_mix(walk.hash, STACK_UNREADABLE);
 	}
-	out->flags = STACK_TRUNCATED;
-	return hash;
-
-unreadable:
-	out->flags = STACK_UNREADABLE;
-	return hash_mix(hash, STACK_UNREADABLE);
+	walk_loop(WALK_TURNS, walk_frame, &walk);
+	if (!out->flags && walk.frame)
+		out->flags = STACK_TRUNCATED;
+	return out->flags == STACK_UNREADABLE ? hash_mix(walk.hash, STACK_UNREADABLE) : walk.hash;
 }
 
 #endif

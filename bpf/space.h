@@ -113,20 +113,16 @@ static __always_inline void describe(struct space_message *record,
 }
 
 /* Whose growth it is: walks the stack where the call made address space. */
-static __always_inline void find_owner(struct thread_state *thread, struct space_message *record,
-				       __u64 ip)
+static __always_inline void find_owner(struct space_message *record, __u64 ip)
 {
-	struct target_config *config = target_config(record->target);
 	struct stack_totals *row;
 
-	if (!record->grown || !config)
+	if (!record->grown)
 		return;
-	walk_stack(thread, config, record->domain, ip);
-	row = stack_row(thread, config);
-	record->stack = thread->stack.key.hash;
+	row = event_stack(record->target, record->domain, ip, &record->stack);
 	if (row) {
 		__sync_fetch_and_add(&row->alloc_bytes, record->grown);
-		__sync_fetch_and_add(&row->alloc_count, 1);
+		__sync_fetch_and_add(&row->alloc_count, COUNT_ONE);
 	}
 }
 
@@ -165,8 +161,8 @@ static __always_inline void space_exit(struct trace_event_raw_sys_exit *ctx)
 	call->id = 0;
 	if (!record->op)
 		return;
-	count(COUNT_EVENTS, record->target, 1);
-	find_owner(thread, record, call->ip);
+	count(COUNT_SYSCALLS, record->target, 1);
+	find_owner(record, call->ip);
 	space_send(record);
 }
 

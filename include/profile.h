@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "error_sum.h"
 #include "wire.h"
 
 enum frame_kind {
@@ -38,6 +39,7 @@ struct profile_stack {
 	__u64 alloc_bytes, alloc_count, free_bytes, free_count;
 	double oldest_s, median_age_s; /* < 0 = not measured */
 	__u64 hash;                    /* with domain: identity across snapshots of one run */
+	struct error_sum error;        /* of the live blocks, if those were looked at */
 };
 
 struct profile {

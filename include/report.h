@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "profile.h"
+#include "tracing.h"
 
 #define REPORT_SCHEMA "pyleak.report/1"
 #define REPORT_UNMEASURED (-1LL)
@@ -28,6 +29,8 @@ struct report_probe {
 struct report_coverage {
 	double object, raw, mmap, brk;
 	const char *object_note, *raw_note; /* why, for a person; NULL = nothing to say */
+	double rss;          /* of the resident anonymous memory that appeared: what has an owner */
+	double rss_inferred; /* ... and whose owner is that of the page next to it */
 };
 
 struct report_lost {
@@ -41,6 +44,7 @@ struct report_lost {
 	__u64 thread_state, nest_full, missing_exits, unreadable_arguments, space_events;
 
 	__u64 live_full_bytes;
+	__u64 faults;       /* page faults not recorded: ring full */
 	__u64 missed_frees; /* found out when the address was handed out again, and put right then */
 	__u64 truncated_stacks; /* cut at the root side: too deep */
 	__u64 unknown_stacks;   /* stacks whose frames never arrived */
@@ -80,6 +84,7 @@ struct report_process {
 	size_t allocator_count;
 
 	const char *mode;
+	struct tracing tracing;
 	struct report_probe *probes;
 	size_t probe_count;
 	double overhead_pct, scale;

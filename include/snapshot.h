@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "error_sum.h"
 #include "wire.h"
 
 /* A code object as it was when first seen. */
@@ -37,8 +38,10 @@ struct stack_info {
 	size_t frame_count;
 
 	__u64 alloc_bytes, alloc_count, free_bytes, free_count;
+	__u64 window_bytes, window_count; /* recorded in windows, as they are */
 	__u64 live_bytes,
-		live_count; /* from the live table, or alloc - free if that was not read */
+		live_count;     /* from the live table, or alloc - free if that was not read */
+	struct error_sum error; /* of the live blocks, if the live table was read */
 	/* Ages of the live blocks, seconds; < 0 = not measured. */
 	double oldest_s, median_age_s;
 };
@@ -51,6 +54,9 @@ struct memory_info {
 	/* anonymous address space that appeared since tracing began: all, and what the model has */
 	__u64 mmap_new, mmap_seen, brk_new, brk_seen; /* bytes */
 	bool space_measured;
+	/* resident anonymous memory that appeared since: all, what has an owner, and what of that by inference */
+	__u64 rss_new, rss_seen, rss_inferred; /* bytes */
+	bool rss_measured;
 	bool ended;    /* the process has ended; the above is its last state */
 	bool replaced; /* by exec */
 };

@@ -11,6 +11,7 @@
 #define WIRE_H
 
 #include "py_layout.h"
+#include "sample_tables.h"
 
 #define MAX_TARGETS 256 /* processes traced at once */
 #define MAX_HOOKS 128   /* rows of the hook table; a power of two */
@@ -32,6 +33,7 @@ enum domain {
 	DOMAIN_MMAP,    /* anonymous address space */
 	DOMAIN_BRK,     /* the break */
 	DOMAIN_FILE,    /* mappings of files */
+	DOMAIN_RSS, /* resident anonymous pages, by who wrote to them first; part of the above */
 	DOMAIN_MAX,
 };
 
@@ -49,10 +51,52 @@ struct hook {
 };
 _Static_assert(sizeof(struct hook) == 8, "hook");
 
-/* A probe's cookie: which target, which row of the hook table. */
-#define PROBE_COOKIE(target, hook) (((__u64)(target) << 32) | (hook))
-#define COOKIE_TARGET(cookie) ((__u32)((cookie) >> 32))
-#define COOKIE_HOOK(cookie) ((__u32)(cookie))
+/* General registers, as x86-64 numbers them in its instructions. */
+/* GPR_: sys/ucontext.h has REG_. */
+enum gpr {
+	GPR_AX,
+	GPR_CX,
+	GPR_DX,
+	GPR_BX,
+	GPR_SP,
+	GPR_BP,
+	GPR_SI,
+	GPR_DI,
+	GPR_R8,
+	GPR_R9,
+	GPR_R10,
+	GPR_R11,
+	GPR_R12,
+	GPR_R13,
+	GPR_R14,
+	GPR_R15,
+	GPR_IP = 30, /* in an address only */
+	GPR_NONE = 31,
+};
+
+/*
+ * A probe's cookie: all that a program must know of the place it is at.
+ *	bits 0-7 hook, 8-15 target, 16-23 generation, 24-35 stack pointer delta / 8,
+ *	36-40 block register, 41-45 class register
+ * The generation tells a probe set from the one that is about to replace it.
+ */
+#define PROBE_COOKIE(target, hook, generation, sp_delta, block_reg, class_reg)                     \
+	((__u64)((hook)&0xff) | (__u64)((target)&0xff) << 8 | (__u64)((generation)&0xff) << 16 |   \
+	 (__u64)(((sp_delta) / 8) & 0xfff) << 24 | (__u64)((block_reg)&31) << 36 |                 \
+	 (__u64)((class_reg)&31) << 41)
+#define COOKIE_HOOK(cookie) ((__u32)(cookie)&0xff)
+#define COOKIE_TARGET(cookie) ((__u32)((cookie) >> 8) & 0xff)
+#define COOKIE_GENERATION(cookie) ((__u32)((cookie) >> 16) & 0xff)
+#define COOKIE_SP_DELTA(cookie) (((cookie) >> 24 & 0xfff) * 8)
+#define COOKIE_BLOCK_REG(cookie) ((__u32)((cookie) >> 36) & 31)
+#define COOKIE_CLASS_REG(cookie) ((__u32)((cookie) >> 41) & 31)
+
+/* In the place of a hook's number, at pymalloc's own paths: what block_reg holds. */
+enum pool_path {
+	POOL_BLOCK, /* the block */
+	POOL_FRESH, /* the pool, of which it will be the first; class_reg holds the new size class */
+	POOL_HEAD, /* the pool, of whose free list it is the head; an allocation if the zero flag is clear */
+};
 
 /* How a thread finds its PyThreadState. */
 enum tstate_method {
@@ -72,9 +116,12 @@ struct target_config {
 	__u32 tstate_method;   /* enum tstate_method */
 	__u32 tsd_first_block; /* glibc: struct pthread.specific_1stblock */
 	__u32 tsd_blocks;      /* glibc: struct pthread.specific */
-	__u32 _pad;
+	__u32 debug_header;    /* bytes that PYTHONMALLOC=debug puts in front of each object */
 	struct py_layout layout;
 };
+
+/* Recorded inside a window, in which every allocation is and no release. */
+#define MEAN_WINDOW (~0U)
 
 /* One live heap block. */
 struct live_key {
@@ -85,11 +132,11 @@ struct live_key {
 _Static_assert(sizeof(struct live_key) == 16, "live_key");
 
 struct live_block {
-	__u64 size;    /* bytes asked for */
+	__u64 size;    /* bytes asked for; pymalloc's own paths: of the size class */
 	__u64 born_ns; /* CLOCK_MONOTONIC */
 	__u64 stack;   /* stack_key.hash */
 	__u32 domain;
-	__u32 _pad;
+	__u32 mean; /* bytes between samples when it was recorded, 0 = all were, or MEAN_WINDOW */
 };
 _Static_assert(sizeof(struct live_block) == 32, "live_block");
 
@@ -101,15 +148,42 @@ struct stack_key {
 };
 _Static_assert(sizeof(struct stack_key) == 16, "stack_key");
 
-/* Sums over the blocks of one stack; only ever grow. */
+/*
+ * Sums over the blocks of one stack; only ever grow. Sampled blocks count for as many as they stand for;
+ * what windows recorded is apart. Counts are in units of 1/COUNT_ONE.
+ */
+#define COUNT_ONE 256
+
 struct stack_totals {
 	__u64 alloc_bytes;
 	__u64 alloc_count;
 	__u64 free_bytes;
 	__u64 free_count;
-	__u64 announced; /* 1 once its frames are in the names ring */
+	__u64 alloc_variance; /* see sample_variance_for() */
+	__u64 window_bytes;
+	__u64 window_count;
+	__u64 identity; /* of the frames' code objects as well, where the key has but their addresses */
+	__u32 epoch;     /* code_epoch[target] when the identity was last looked at */
+	__u16 flags;     /* STACK_* */
+	__u16 announced; /* 1 once its frames are in the names ring */
 };
-_Static_assert(sizeof(struct stack_totals) == 40, "stack_totals");
+_Static_assert(sizeof(struct stack_totals) == 72, "stack_totals");
+
+/* What a layer's probes do. */
+enum layer_switch {
+	SWITCH_OFF,     /* nothing counts: probes are being attached or detached */
+	SWITCH_COUNT,   /* hits are counted and nothing else */
+	SWITCH_RECORD,  /* allocations are recorded, releases take them out */
+	SWITCH_RELEASE, /* releases take out what has been recorded; allocations pass */
+};
+
+enum heap_layer { HEAP_LAYER_OBJECT, HEAP_LAYER_RAW, HEAP_LAYERS };
+
+/* Written by user space at any time, read by the programs at each hit. */
+struct layer_control {
+	__u32 what; /* enum layer_switch */
+	__u32 mean; /* live_block.mean of what is recorded */
+};
 
 /* A code object whose strings are in the names ring. */
 struct code_id {
@@ -130,11 +204,22 @@ _Static_assert(sizeof(struct tracked) == 8, "tracked");
 
 /* Every way to lose data, and what is needed to judge coverage; one per-CPU slot each. */
 enum counter {
-	COUNT_EVENTS,          /* probe hits while active */
-	COUNT_OBJECT_ALLOCS,   /* pymalloc blocks seen to be handed out ... */
-	COUNT_OBJECT_FREES,    /* ... and released, known to us or not */
+	COUNT_SYSCALLS,      /* changes of the address space */
+	COUNT_IDLE_HITS,     /* probe hits that a layer's switch lets pass */
+	COUNT_OBJECT_ALLOCS, /* pymalloc blocks seen to be handed out ... */
+	COUNT_OBJECT_FREES,  /* ... and released, known to us or not */
+	COUNT_RAW_CALLS,     /* calls of allocating functions ... */
+	COUNT_RAW_RETURNS,   /* ... and their returns */
+	COUNT_RAW_FREES,     /* calls of releasing functions */
+	/* Of one hit in TIMED_EVERY: how many, and how long their program ran; by enum timed_hit. */
+	COUNT_TIMED_HITS,
+	COUNT_TIMED_NS = COUNT_TIMED_HITS + 4,
+	COUNT_TIMED_LAST = COUNT_TIMED_NS + 3,
 	COUNT_UNMATCHED_FREES, /* released blocks that are older than the tracing */
 	COUNT_MISSED_FREES,    /* an address was handed out again: its release was not seen */
+	COUNT_FAULTS,          /* writing page faults recorded ... */
+	COUNT_FAULTS_LEFT_OUT, /* ... and left out, about: there were many */
+	COUNT_FAULTS_NS,       /* what recording them took */
 
 	LOST_LIVE_FULL, /* blocks not recorded: live table full */
 	LOST_LIVE_FULL_BYTES,
@@ -147,8 +232,27 @@ enum counter {
 	LOST_TRUNCATED_STACK,     /* stacks deeper than MAX_FRAMES, cut at the root side */
 	LOST_NAMES_FULL,          /* names ring full; announced again at the stack's next event */
 	LOST_SPACE_FULL,          /* space ring full: changes of the address space not seen */
+	LOST_FAULTS_FULL,         /* space ring half full: page faults not recorded */
 	LOST_UNREADABLE_NAME,     /* code objects whose strings could not be read */
 	COUNTER_MAX,
+};
+
+#define TIMED_EVERY 64
+
+/* A return is timed with the call that it ends. */
+enum timed_hit {
+	TIMED_OBJECT_ALLOC,
+	TIMED_OBJECT_FREE,
+	TIMED_RAW_CALL,
+	TIMED_RAW_FREE,
+	TIMED_KINDS,
+};
+_Static_assert(COUNT_TIMED_NS - COUNT_TIMED_HITS == TIMED_KINDS, "timed hits");
+
+/* What the programs count on one CPU. */
+struct target_counters {
+	__u64 of[COUNTER_MAX];
+	struct sample_countdown countdown[HEAP_LAYERS]; /* programs only */
 };
 
 /* Records of the names ring. */
@@ -231,6 +335,7 @@ enum space_op {
 	SPACE_UNMAP,   /* munmap */
 	SPACE_REMAP,   /* mremap: [old_start, + old_len) became [start, + len) */
 	SPACE_BRK,     /* the break moved from old_start to start */
+	SPACE_FAULT, /* struct fault_message: a page was written to that was not the process's own */
 };
 
 struct space_message {
@@ -245,5 +350,19 @@ struct space_message {
 	__u32 flags;             /* mmap's or mremap's */
 };
 _Static_assert(sizeof(struct space_message) == 80, "space_message");
+
+#define FAULT_PRESENT                                                                              \
+	1 /* a page was there that may not be written: zero page, file's, shared by fork */
+
+/* The same ring's record of a page fault. */
+struct fault_message {
+	__u32 op; /* SPACE_FAULT */
+	__u32 target;
+	__u64 address; /* that was written to */
+	__u64 stack;   /* stack_key.hash, domain DOMAIN_RSS */
+	__u32 weight;  /* faults that this one stands for, itself included */
+	__u32 flags;   /* FAULT_* */
+};
+_Static_assert(sizeof(struct fault_message) == 32, "fault_message");
 
 #endif

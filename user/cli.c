@@ -17,6 +17,8 @@ static const char help[] =
 	"  sudo pyleak-bpf --pid PID [options]      trace a live process, until Ctrl-C\n"
 	"  sudo pyleak-bpf [options] -- CMD [ARGS]  start CMD and trace it from its first "
 	"instruction\n"
+	"  sudo pyleak-bpf doctor [--pid PID]       what this kernel and process allow, what a "
+	"probe costs\n"
 	"\n"
 	"  -p, --pid PID        process to trace; may be given many times\n"
 	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
@@ -25,7 +27,13 @@ static const char help[] =
 	"  -o, --output FILE    write the report to FILE at the end; may be given many times;\n"
 	"                       the ending says what: .json .folded .svg; - is stdout, with -f\n"
 	"  -f, --format NAME    format of the -o before it: json, folded, svg\n"
-	"  -m, --mode MODE      exact: every allocation and release (the only mode so far)\n"
+	"  -m, --mode MODE      auto (default): as much as fits in the budget;\n"
+	"                       exact: every allocation and release; sampled: a sample of them;\n"
+	"                       growth: address space and page faults only, no probe in the "
+	"process\n"
+	"      --budget PCT     most slowdown of the process in auto mode; default 2\n"
+	"      --sample-bytes N mean bytes between samples in sampled mode; default: by what "
+	"happens\n"
 	"  -t, --top N          show N sites; default 10\n"
 	"      --min-size N     show sites of at least N live bytes (64K, 1M)\n"
 	"      --older T        count only blocks that have been alive for T\n"
@@ -44,6 +52,8 @@ enum {
 	OPTION_LIVE_MAX,
 	OPTION_STACKS_MAX,
 	OPTION_VERSION,
+	OPTION_BUDGET,
+	OPTION_SAMPLE_BYTES,
 };
 
 static const struct option options[] = {
@@ -53,6 +63,8 @@ static const struct option options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"format", required_argument, NULL, 'f'},
 	{"mode", required_argument, NULL, 'm'},
+	{"budget", required_argument, NULL, OPTION_BUDGET},
+	{"sample-bytes", required_argument, NULL, OPTION_SAMPLE_BYTES},
 	{"top", required_argument, NULL, 't'},
 	{"min-size", required_argument, NULL, OPTION_MIN_SIZE},
 	{"older", required_argument, NULL, OPTION_OLDER},
@@ -166,16 +178,45 @@ static int set_format(struct cli *cli, const char *format)
 	return 0;
 }
 
+static const char *const mode_names[] = {
+	[TRACE_AUTO] = "auto",
+	[TRACE_EXACT] = "exact",
+	[TRACE_SAMPLED] = "sampled",
+	[TRACE_GROWTH] = "growth",
+};
+
+const char *trace_mode__name(enum trace_mode mode)
+{
+	return mode_names[mode];
+}
+
 static int set_mode(struct cli *cli, const char *mode)
 {
-	static const char *const later[] = {"sampled", "growth", "census"};
+	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
+		if (!strcmp(mode, mode_names[i])) {
+			cli->mode = i;
+			return 0;
+		}
+	}
+	if (!strcmp(mode, "census"))
+		return usage("--mode", mode, "this version has no census yet");
+	return usage("--mode", mode, "no such mode; there are auto, exact, sampled and growth");
+}
 
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (!strcmp(mode, later[i]))
-			return usage("--mode", mode, "this version has the mode exact only");
-	if (strcmp(mode, "exact") && strcmp(mode, "auto"))
-		return usage("--mode", mode, "no such mode; this version has exact");
-	cli->mode = "exact";
+static int parse_budget(struct cli *cli, const char *text)
+{
+	static const struct unit percent[] = {{"", 0.01}, {"%", 0.01}, {NULL, 0}};
+
+	if (parse_quantity(text, percent, &cli->budget) || cli->budget < 0.0001 || cli->budget > 10)
+		return usage("--budget", text, "want a percentage from 0.01 to 1000");
+	return 0;
+}
+
+static int parse_sample_bytes(struct cli *cli, const char *text)
+{
+	if (parse_quantity(text, size_units, &cli->sample_bytes) || cli->sample_bytes < 64 ||
+	    cli->sample_bytes > (1 << 30))
+		return usage("--sample-bytes", text, "want a size from 64 to 1G");
 	return 0;
 }
 
@@ -197,6 +238,10 @@ static int parse_option(struct cli *cli, int option, const char *value)
 		return set_format(cli, value);
 	case 'm':
 		return set_mode(cli, value);
+	case OPTION_BUDGET:
+		return parse_budget(cli, value);
+	case OPTION_SAMPLE_BYTES:
+		return parse_sample_bytes(cli, value);
 	case 't':
 		err = parse_count("--top", value, 1000000, &count);
 		cli->top = count;
@@ -244,6 +289,10 @@ static int bad_option(int argc, char **argv, int option)
 
 static int check(const struct cli *cli)
 {
+	if (cli->doctor && cli->command)
+		return log__fail(EXIT_USAGE, "doctor looks at a --pid, it starts nothing");
+	if (cli->doctor)
+		return 0;
 	if (!cli->pid_count && !cli->command)
 		return log__fail(
 			EXIT_USAGE,
@@ -260,8 +309,13 @@ int cli__parse(int argc, char **argv, struct cli *cli)
 {
 	int option, err;
 
-	*cli = (struct cli){.mode = "exact", .interval_s = 5, .top = 10};
+	*cli = (struct cli){.mode = TRACE_AUTO, .budget = 0.02, .interval_s = 5, .top = 10};
 	opterr = 0;
+	if (argc > 1 && !strcmp(argv[1], "doctor")) {
+		cli->doctor = true;
+		argc--;
+		argv++;
+	}
 	while ((option = getopt_long(argc, argv, "+:p:d:i:o:f:m:t:qvh", options, NULL)) != -1) {
 		if (option == '?' || option == ':')
 			return bad_option(argc, argv, option);

@@ -13,6 +13,14 @@
 #define CLI_MAX_PIDS 256
 #define CLI_MAX_OUTPUTS 16
 
+/* How closely a process is traced; names as in the contract. */
+enum trace_mode {
+	TRACE_AUTO,    /* what fits in the budget */
+	TRACE_EXACT,   /* every allocation and release */
+	TRACE_SAMPLED, /* every one is seen, a sample is recorded */
+	TRACE_GROWTH,  /* no probe in the process: address space and page faults */
+};
+
 struct cli_output {
 	const char *path;   /* "-" = stdout */
 	const char *format; /* -f, or NULL: by the path's ending */
@@ -24,8 +32,11 @@ struct cli {
 	char **command; /* after --, NULL = none */
 	struct cli_output outputs[CLI_MAX_OUTPUTS];
 	size_t output_count;
-	const char *mode;
-	double duration_s; /* 0 = until Ctrl-C */
+	enum trace_mode mode;
+	bool doctor;         /* say what is possible instead of tracing */
+	double budget;       /* most slowdown of a target in auto mode: 0.02 = 2 % */
+	double sample_bytes; /* mean bytes between samples, 0 = chosen from what happens */
+	double duration_s;   /* 0 = until Ctrl-C */
 	double interval_s;
 	double older_s;
 	__u64 min_size;
@@ -37,5 +48,8 @@ struct cli {
 
 /* Fills cli from argv, which must outlive it. 0, or -EXIT_USAGE after one line on stderr. */
 int cli__parse(int argc, char **argv, struct cli *cli);
+
+/* The mode's name, static. */
+const char *trace_mode__name(enum trace_mode mode);
 
 #endif

@@ -3,24 +3,28 @@
  * main.c - the pipeline on one screen: run() at the end; above it, what each step holds
  */
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analyze/assemble.h"
 #include "cli.h"
 #include "discover/discover.h"
+#include "doctor/doctor.h"
 #include "heap/pools.h"
 #include "heap/rss.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "outputs.h"
 #include "plan/planner.h"
 #include "privileges.h"
+#include "regime/regime.h"
 #include "symbolize/symbolize.h"
 #include "trace/trace.h"
 
@@ -31,6 +35,7 @@ struct subject {
 	struct pools *pools; /* NULL = pymalloc's pools were not found */
 	struct symbolizer *symbolizer;
 	struct history *history;
+	struct regime *regime;
 	struct memory_info memory;
 	double last_refresh_s; /* of the modules */
 };
@@ -41,6 +46,7 @@ struct session {
 	size_t subject_count;
 	struct outputs outputs;
 	struct tracer *tracer;
+	struct probe_prices prices;
 	pid_t child;           /* that we started, 0 = none */
 	bool started_counting; /* the child runs, and there is something to report */
 	struct utsname host;
@@ -55,14 +61,6 @@ static void request_stop(int signal_number)
 {
 	(void)signal_number;
 	stop_requested = 1;
-}
-
-static double monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 static int open_outputs(struct session *s)
@@ -83,12 +81,25 @@ static int module_at(void *context, __u32 index, __u64 address)
 	int module = target__module_at(subject->target, address);
 
 	/* Perhaps loaded since; a process may not make us read its maps without end. */
-	if (module < 0 && monotonic_s() - subject->last_refresh_s > 0.2) {
+	if (module < 0 && clock__s() - subject->last_refresh_s > 0.2) {
 		target__refresh_modules(subject->target);
-		subject->last_refresh_s = monotonic_s();
+		subject->last_refresh_s = clock__s();
 		module = target__module_at(subject->target, address);
 	}
 	return module;
+}
+
+/* What a probe costs here. Without that the governor takes what it usually is. */
+static int calibrate(struct session *s)
+{
+	int err = 0;
+
+	s->prices = (struct probe_prices){NAN, NAN, NAN, NAN, NAN, NAN};
+	if (s->cli.mode != TRACE_GROWTH) /* which uses none */
+		err = tracer__calibrate(&s->prices);
+	if (err)
+		log__debug("the cost of a probe could not be measured: %s", strerror(-err));
+	return 0;
 }
 
 static int open_tracer(struct session *s)
@@ -120,6 +131,35 @@ static bool is_python(pid_t pid)
 	return found;
 }
 
+static __u32 kernel_version(void)
+{
+	unsigned int major = 0, minor = 0, patch = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u.%u", &major, &minor, &patch) < 2)
+		return 0;
+	return major << 16 | minor << 8 | (patch < 255 ? patch : 255);
+}
+
+static int make_plan(struct subject *subject)
+{
+	struct plan_options options = {
+		.kernel = kernel_version(),
+		.no_return_probes = target__return_probe_hazard(subject->target),
+	};
+	int err = plan__make(subject->target, &options, &subject->plan);
+
+	if (err)
+		return log__fail(EXIT_CANNOT_TRACE,
+				 "process %d: no allocator function to probe was found (%s)",
+				 subject->target->pid, strerror(-err));
+	if (options.no_return_probes)
+		log__warn("process %d is under seccomp, and this kernel would kill it at a return "
+			  "probe: none is used, %zu functions are left out",
+			  subject->target->pid, subject->plan->no_place);
+	return 0;
+}
+
 static int add_subject(struct session *s, pid_t pid)
 {
 	struct subject *subject = &s->subjects[s->subject_count];
@@ -131,11 +171,9 @@ static int add_subject(struct session *s, pid_t pid)
 	err = target__supported(subject->target);
 	if (err)
 		return err;
-	err = plan__make(subject->target, &subject->plan);
+	err = make_plan(subject);
 	if (err)
-		return log__fail(EXIT_CANNOT_TRACE,
-				 "process %d: no allocator function to probe was found (%s)", pid,
-				 strerror(-err));
+		return err;
 	subject->symbolizer = symbolizer__new();
 	subject->history = history__new();
 	if (!subject->symbolizer || !subject->history)
@@ -195,27 +233,48 @@ static void observe_all(struct session *s)
 			observe(&s->subjects[i]);
 }
 
+static int start_subject(struct session *s, size_t index)
+{
+	struct subject *subject = &s->subjects[index];
+	struct regime_options options = {
+		.mode = s->cli.mode,
+		.budget = s->cli.budget,
+		.sample_bytes = s->cli.sample_bytes,
+		.prices = &s->prices,
+	};
+	int err = tracer__add(s->tracer, index, subject->target, subject->plan);
+
+	if (err)
+		return err;
+	/* A Python that has not started yet has no blocks. */
+	subject->memory.pool_blocks = -1;
+	subject->memory.pool_blocks_start = subject->target->python.initialized ? -1 : 0;
+	observe(subject);
+	subject->regime = regime__new(s->tracer, index, subject->target, subject->plan,
+				      &subject->pools, &options);
+	if (!subject->regime)
+		return log__fail(EXIT_FAILED, "no memory");
+	return regime__start(subject->regime);
+}
+
 static int start(struct session *s)
 {
 	size_t probes = 0;
 	int err;
 
 	for (size_t i = 0; i < s->subject_count; i++) {
-		struct subject *subject = &s->subjects[i];
-
-		err = tracer__add(s->tracer, i, subject->target, subject->plan);
+		err = start_subject(s, i);
 		if (err)
 			return err;
-		probes += subject->plan->probe_count;
-		/* A Python that has not started yet has no blocks. */
-		subject->memory.pool_blocks = -1;
-		subject->memory.pool_blocks_start = subject->target->python.initialized ? -1 : 0;
-		observe(subject);
+		probes += s->subjects[i].plan->probe_count;
 	}
+	if (s->cli.mode == TRACE_GROWTH && !tracer__has_faults(s->tracer))
+		log__warn(
+			"this kernel shows no page faults: growth is seen by address space alone");
 	privileges__drop();
 	uname(&s->host);
 	s->started = time(NULL);
-	s->start_s = monotonic_s();
+	s->start_s = clock__s();
 	tracer__activate(s->tracer);
 	for (size_t i = 0; i < s->subject_count; i++)
 		count_blocks_anew(&s->subjects[i]);
@@ -224,7 +283,7 @@ static int start(struct session *s)
 		tracer__resume(s->child);
 	log__info("tracing started: %zu %s, %zu probes, mode %s; Ctrl-C ends it and reports",
 		  s->subject_count, s->subject_count == 1 ? "process" : "processes", probes,
-		  s->cli.mode);
+		  trace_mode__name(s->cli.mode));
 	return 0;
 }
 
@@ -266,16 +325,19 @@ static void free_report(struct report *report)
 
 static int build_report(struct session *s, bool final, struct report *report)
 {
-	bool with_live = final || s->cli.older_s > 0 || s->live_cost_s < s->cli.interval_s / 20;
-	double before_s = monotonic_s(), duration_s = before_s - s->start_s;
+	bool with_live = final || s->cli.mode != TRACE_EXACT || s->cli.older_s > 0 ||
+			 s->live_cost_s < s->cli.interval_s / 20;
+	double before_s = clock__s(), duration_s = before_s - s->start_s;
 	struct snapshot *snapshot;
 	int err;
 
+	for (size_t i = 0; i < s->subject_count; i++)
+		regime__set_scale(s->subjects[i].regime);
 	err = tracer__snapshot(s->tracer, with_live, s->cli.older_s, &snapshot);
 	if (err)
 		return err;
 	if (with_live)
-		s->live_cost_s = monotonic_s() - before_s;
+		s->live_cost_s = clock__s() - before_s;
 
 	err = assemble__begin(report, s->subject_count, s->started, duration_s);
 	report->host = s->host.nodename;
@@ -286,12 +348,13 @@ static int build_report(struct session *s, bool final, struct report *report)
 		struct subject *subject = &s->subjects[i];
 		struct report_process *process = &report->processes[i];
 
+		regime__state(subject->regime, &process->tracing);
 		add_observation(&snapshot->memory[i], &subject->memory);
 		err = symbolize__profile(snapshot, subject->target, i, subject->symbolizer,
 					 &process->profile);
 		if (!err)
 			err = assemble__process(snapshot, i, subject->target, subject->plan,
-						subject->history, s->cli.mode, duration_s, process);
+						subject->history, duration_s, process);
 	}
 	snapshot__free(snapshot);
 	return err;
@@ -320,8 +383,11 @@ static int watch(struct session *s)
 	int err;
 
 	while (!stop_requested && !all_ended(s)) {
-		err = tracer__poll(s->tracer, 100);
-		now_s = monotonic_s();
+		err = tracer__poll(s->tracer, 50);
+		for (size_t i = 0; i < s->subject_count; i++)
+			if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
+				regime__tick(s->subjects[i].regime);
+		now_s = clock__s();
 		if (now_s >= next_look_s) {
 			observe_all(s);
 			next_look_s = now_s + 1;
@@ -330,7 +396,7 @@ static int watch(struct session *s)
 			break;
 		if (!err && now_s >= next_s) {
 			err = refresh(s);
-			next_s = monotonic_s() + s->cli.interval_s;
+			next_s = clock__s() + fmax(s->cli.interval_s, 10 * s->live_cost_s);
 		}
 		if (err)
 			return log__fail(EXIT_FAILED, "cannot read the maps: %s", strerror(-err));
@@ -345,6 +411,8 @@ static int finish(struct session *s)
 
 	all_ended(s);
 	observe_all(s);
+	for (size_t i = 0; i < s->subject_count; i++)
+		regime__finish(s->subjects[i].regime);
 	tracer__deactivate(s->tracer);
 	err = build_report(s, true, &report);
 	if (err) {
@@ -360,7 +428,8 @@ static int finish(struct session *s)
 static int run(struct session *s)
 {
 	int (*const steps[])(struct session *) = {
-		open_outputs, check_requirements, open_tracer, add_subjects, start, watch,
+		open_outputs, check_requirements, calibrate, open_tracer, add_subjects, start,
+		watch,
 	};
 	int err = 0, failed = 0;
 
@@ -386,6 +455,7 @@ static void close_session(struct session *s)
 	for (size_t i = 0; i < s->subject_count; i++) {
 		struct subject *subject = &s->subjects[i];
 
+		regime__free(subject->regime);
 		history__free(subject->history);
 		symbolizer__free(subject->symbolizer);
 		pools__close(subject->pools);
@@ -417,7 +487,7 @@ int main(int argc, char **argv)
 	log__set_level(s->cli.verbosity);
 	catch_signals();
 	if (!err && !s->cli.done)
-		err = run(s);
+		err = s->cli.doctor ? doctor__run(&s->cli) : run(s);
 	close_session(s);
 	return -err;
 }

@@ -11,21 +11,19 @@ import pytest
 
 import harness
 
-# Debian's executable is another build, with LTO, than the shared one that its sysconfig describes.
 # Runs on 2.7 too.
 PROBE = """
 import json, sys, sysconfig
 of = sysconfig.get_config_var
-shared = "libpython" in open("/proc/self/maps").read()
 print(json.dumps({
     "version": sys.version.split()[0],
     "info": sys.version_info[:2],
     "build": "debug" if hasattr(sys, "gettotalrefcount") else
              "free-threaded" if of("Py_GIL_DISABLED") else "",
-    "inlined": "--with-lto" in of("CONFIG_ARGS") or bool(of("Py_ENABLE_SHARED")) and not shared,
     "include": sysconfig.get_path("include")}))
 """
 FIRST, LAST = (3, 8), (3, 14)
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
 
 
 class Python:
@@ -36,16 +34,15 @@ class Python:
         facts = json.loads(subprocess.check_output([self.path, "-c", PROBE], text=True))
         self.version, self.include, self.build = facts["version"], facts["include"], facts["build"]
         self.info = tuple(facts["info"])
-        self.inlined = facts["inlined"]  # pymalloc's fast paths are part of their callers
         self.supported = FIRST <= self.info <= LAST and not self.build
         self.is_system = self.path == "/usr/bin/python3"
+        self.is_installed = self.is_system or Path(self.path).is_relative_to(PYENV)
         debian = self.is_system and Path("/etc/debian_version").exists()
         self.id = "debian" if debian else "-".join(filter(None, (self.version, self.build)))
 
 
 def find_pythons():
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    paths = [str(path) for path in root.glob("*/bin/python")]
+    paths = [str(path) for path in PYENV.glob("*/bin/python")]
     paths += ["/usr/bin/python3"] if Path("/usr/bin/python3").exists() else []
     paths += filter(None, os.environ.get("PYLEAK_PYTHONS", "").split(":"))
     return sorted(map(Python, paths), key=lambda python: (python.is_system, python.info))
@@ -57,9 +54,9 @@ REFUSED_PYTHONS = [python for python in FOUND if not python.supported]
 
 
 def two_pythons():
-    """The system's and the newest other, for what does not depend on the version."""
+    """The system's and the newest other that is installed, for what does not depend on the version."""
     system = [python for python in PYTHONS if python.is_system]
-    others = [python for python in PYTHONS if not (python.is_system or python.inlined)]
+    others = [python for python in PYTHONS if python.is_installed and not python.is_system]
     return system + others[-1:]
 
 
@@ -72,20 +69,6 @@ def pytest_generate_tests(metafunc):
     ):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values, ids=[python.id for python in values])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def expedited_grace_periods():
-    """Every probe that goes waits for a grace period of the kernel's; here they may hurry."""
-    knob = Path("/sys/kernel/rcu_expedited")
-    try:
-        before = knob.read_text()
-        knob.write_text("1")
-    except OSError:
-        yield  # not root, or a kernel without it: the tests take longer
-    else:
-        yield
-        knob.write_text(before)
 
 
 @pytest.fixture(scope="session")

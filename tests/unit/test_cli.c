@@ -45,7 +45,8 @@ static void takes_the_main_job(void **state)
 	assert_null(cli.command);
 	assert_int_equal(cli.top, 10);
 	assert_true(cli.interval_s == 5 && cli.duration_s == 0 && cli.older_s == 0);
-	assert_string_equal(cli.mode, "exact");
+	assert_int_equal(cli.mode, TRACE_AUTO);
+	assert_true(cli.budget == 0.02 && cli.sample_bytes == 0 && !cli.doctor);
 }
 
 static void takes_every_option(void **state)
@@ -70,6 +71,14 @@ static void takes_every_option(void **state)
 	assert_true(cli.older_s == 5400);
 	assert_int_equal(cli.verbosity, -1);
 	assert_int_equal(cli.live_max, 8);
+
+	assert_int_equal(parse("-p 1 -m sampled --sample-bytes 64K --budget 0.5%", &cli), 0);
+	assert_int_equal(cli.mode, TRACE_SAMPLED);
+	assert_true(cli.sample_bytes == 65536 && cli.budget == 0.005);
+	assert_int_equal(parse("doctor", &cli), 0);
+	assert_true(cli.doctor && !cli.pid_count);
+	assert_int_equal(parse("doctor --pid 4", &cli), 0);
+	assert_int_equal(cli.pids[0], 4);
 
 	assert_int_equal(parse("-f json -p 1", &cli), 0);
 	assert_string_equal(cli.outputs[0].path, "-");
@@ -110,7 +119,12 @@ static void refuses(void **state)
 		"--pid 1 --min-size many",
 		"--pid 1 --live-max 0",
 		"--pid 1 -o -",
-		"--pid 1 -m sampled",
+		"--pid 1 -m census",
+		"--pid 1 --budget much",
+		"--pid 1 --budget 0",
+		"--pid 1 --budget -1",
+		"--pid 1 --sample-bytes 1",
+		"doctor -- python3",
 		"--pid 1 -m fast",
 		"--pid 1 -d nan",
 		"--pid 1 -d -5s",

@@ -163,8 +163,14 @@ static void test_json_keys(void **state)
 		"alloc_count",  "free_bytes", "free_count", "growth_per_s", "oldest_s",
 		"median_age_s", "error_pct",  "types",      "stacks",
 	};
+	static const char *const regime_keys[] = {
+		"layers",   "windows",   "followed_up",        "follow_up_unknown",
+		"attach_s", "detach_s",  "many_probes_a_link", "worst_second_overhead_pct",
+		"reason",   "raw_limit",
+	};
 	char *text = render(json__write, sample_report());
 	struct json_object *root = json_tokener_parse(text), *process, *site, *stacks, *frames;
+	struct json_object *regime;
 
 	(void)state;
 	assert_non_null(root);
@@ -175,6 +181,12 @@ static void test_json_keys(void **state)
 	assert_null(get(get(process, "memory"), "bridge"));
 	assert_null(get(get(process, "trace"), "overhead_pct"));
 	assert_null(get(get(get(process, "trace"), "coverage"), "raw"));
+
+	regime = get(get(process, "trace"), "regime");
+	for (size_t i = 0; i < sizeof(regime_keys) / sizeof(*regime_keys); i++)
+		assert_key(regime, regime_keys[i]);
+	assert_key(get(get(regime, "layers"), "object"), "scale");
+	assert_key(get(get(regime, "layers"), "raw"), "watched");
 
 	site = json_object_array_get_idx(get(process, "sites"), 3);
 	for (size_t i = 0; i < sizeof(site_keys) / sizeof(*site_keys); i++)

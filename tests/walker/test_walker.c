@@ -35,6 +35,12 @@ static int read_user(void *dst, __u32 size, __u64 address)
 	return 0;
 }
 
+#define walk_loop(turns, callback, context)                                                        \
+	do {                                                                                       \
+		for (__u32 turn = 0; turn < (turns) && !callback(turn, context); turn++)           \
+			;                                                                          \
+	} while (0)
+
 #include "../../bpf/py_walk.h"
 
 #include "discover/discover.h"

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const roles[] = {
-	[PROBE_ENTER] = "enter",
-	[PROBE_RETURN] = "return",
-	[PROBE_FREE] = "free",
-};
+/* NAN: the price of such a trap was not measured. */
+static double price_of(const struct tracing *tracing, const struct probe *probe)
+{
+	if (probe->kind == PROBE_RETURN)
+		return tracing->return_ns - tracing->price_ns[COST_EMULATED];
+	return tracing->price_ns[probe->cost];
+}
 
 int assemble__begin(struct report *report, size_t count, time_t started, double duration_s)
 {
@@ -35,17 +37,18 @@ static int list_probes(const struct target *target, const struct plan *plan,
 	process->allocators = calloc(target->allocator_count + 1, sizeof(*process->allocators));
 	if (!process->probes || !process->allocators)
 		return -ENOMEM;
-	for (size_t i = 0; i < plan->probe_count; i++) {
+	for (size_t i = 0; process->tracing.probes_used && i < plan->probe_count; i++) {
 		const struct probe *probe = &plan->probes[i];
 
 		process->probes[i] = (struct report_probe){
 			.function = probe->function,
 			.module = target->modules[probe->module].name,
-			.role = roles[probe->kind],
-			.cost_ns = NAN,
+			.role = probe_kind__name(probe->kind),
+			.offset = probe->address - probe->function_address,
+			.cost_ns = price_of(&process->tracing, probe),
 		};
 	}
-	process->probe_count = plan->probe_count;
+	process->probe_count = process->tracing.probes_used ? plan->probe_count : 0;
 	for (size_t i = 0; i < target->allocator_count; i++)
 		process->allocators[i] = target->allocators[i].name;
 	process->allocator_count = target->allocator_count;
@@ -73,6 +76,7 @@ static void count_lost(const struct snapshot *snapshot, __u32 index, struct repo
 	lost->names_retried = counted[LOST_NAMES_FULL];
 	lost->unreadable_names = counted[LOST_UNREADABLE_NAME];
 	lost->space_events = counted[LOST_SPACE_FULL];
+	lost->faults = counted[LOST_FAULTS_FULL];
 	lost->missed_frees = counted[COUNT_MISSED_FREES];
 	lost->events = lost->thread_state + lost->nest_full + lost->missing_exits +
 		       lost->unreadable_arguments + lost->space_events;
@@ -88,12 +92,18 @@ static void count_lost(const struct snapshot *snapshot, __u32 index, struct repo
 static void explain_coverage(const struct target *target, const struct plan *plan,
 			     struct report_coverage *coverage)
 {
-	if (!plan->object_functions)
+	if (plan->pool_sites)
+		coverage->object_note = NULL;
+	else if (plan->no_pymalloc)
+		coverage->object_note = "no pymalloc in this process: malloc serves all objects";
+	else if (!plan->object_functions)
 		coverage->object_note = "this Python exports no allocator functions to probe";
 	else if (plan->object_count_only)
 		coverage->object_note = "at most: pymalloc is inlined in this build; blocks up to "
 					"512 bytes are not listed";
-	if (!plan->raw_functions)
+	if (!plan->raw_functions && plan->no_place)
+		coverage->raw_note = "malloc cannot be probed safely in this process";
+	else if (!plan->raw_functions)
 		coverage->raw_note = "no malloc to probe was found";
 	else if (!target->allocator_count)
 		coverage->raw_note = "PyMem_Raw functions only: no malloc was found";
@@ -101,9 +111,30 @@ static void explain_coverage(const struct target *target, const struct plan *pla
 		coverage->raw_note = "every malloc function found is probed";
 }
 
+/* A layer that was not watched all the time: how much of the time, by the work done, is what is known. */
+static void cover_watched(const struct tracing *tracing, const struct plan *plan,
+			  struct report_coverage *coverage)
+{
+	double objects = tracing->watched[HEAP_LAYER_OBJECT];
+
+	if (!tracing->probes_used) {
+		coverage->object = coverage->raw = NAN;
+		coverage->object_note = coverage->raw_note = "no probe in this mode";
+		return;
+	}
+	if (plan->pool_sites && objects < 0.999) { /* not so where it is not known */
+		coverage->object = objects;
+		coverage->object_note = "part of the time; figures are scaled";
+	}
+	if (tracing->watched[HEAP_LAYER_RAW] < 0.999) {
+		coverage->raw = tracing->watched[HEAP_LAYER_RAW];
+		coverage->raw_note = "part of the time; figures are scaled";
+	}
+}
+
 int assemble__process(const struct snapshot *snapshot, __u32 index, const struct target *target,
-		      const struct plan *plan, struct history *history, const char *mode,
-		      double now_s, struct report_process *process)
+		      const struct plan *plan, struct history *history, double now_s,
+		      struct report_process *process)
 {
 	const struct memory_info *memory = &snapshot->memory[index];
 	int err;
@@ -115,9 +146,9 @@ int assemble__process(const struct snapshot *snapshot, __u32 index, const struct
 	process->cmdline = target->cmdline;
 	process->python_version = target->python.version;
 	process->python_allocator = target->python.allocator[0] ? target->python.allocator : NULL;
-	process->mode = mode;
-	process->overhead_pct = NAN;
-	process->scale = 1;
+	process->mode = process->tracing.mode;
+	process->overhead_pct = 100 * process->tracing.overhead;
+	process->scale = process->tracing.scale[HEAP_LAYER_OBJECT];
 	process->memory = (struct report_memory){
 		.rss = memory->rss_start ? (long long)memory->rss : REPORT_UNMEASURED,
 		.rss_start = memory->rss_start ? (long long)memory->rss_start : REPORT_UNMEASURED,
@@ -135,6 +166,7 @@ int assemble__process(const struct snapshot *snapshot, __u32 index, const struct
 	count_lost(snapshot, index, process);
 	analyze__coverage(snapshot, index, &process->coverage);
 	explain_coverage(target, plan, &process->coverage);
+	cover_watched(&process->tracing, plan, &process->coverage);
 	err = analyze__sites(process);
 	if (err)
 		return err;

@@ -21,12 +21,12 @@
 int assemble__begin(struct report *report, size_t count, time_t started, double duration_s);
 
 /*
- * Fills process from the target, its plan, the snapshot (target_index) and process->profile, and adds this
- * moment to history. Strings are borrowed from target, plan and mode, which must outlive the report. 0 or -ENOMEM.
+ * Fills process from the target, its plan, the snapshot (target_index) and process->profile and ->tracing, and adds this
+ * moment to history. Strings are borrowed from target and plan, which must outlive the report. 0 or -ENOMEM.
  */
 int assemble__process(const struct snapshot *snapshot, __u32 target_index,
 		      const struct target *target, const struct plan *plan, struct history *history,
-		      const char *mode, double now_s, struct report_process *process);
+		      double now_s, struct report_process *process);
 
 /* Frees what assemble__process() made; profiles are their maker's. */
 void assemble__end(struct report *report);

@@ -30,6 +30,7 @@ void analyze__coverage(const struct snapshot *snapshot, __u32 target_index,
 		       struct report_coverage *coverage)
 {
 	coverage->object = coverage->raw = coverage->mmap = coverage->brk = NAN;
+	coverage->rss = coverage->rss_inferred = NAN;
 	if (target_index >= snapshot->target_count || target_index >= MAX_TARGETS)
 		return;
 	coverage->object = object_coverage(snapshot, target_index);
@@ -38,5 +39,11 @@ void analyze__coverage(const struct snapshot *snapshot, __u32 target_index,
 
 		coverage->mmap = share(memory->mmap_seen, memory->mmap_new);
 		coverage->brk = share(memory->brk_seen, memory->brk_new);
+	}
+	if (snapshot->memory[target_index].rss_measured) {
+		const struct memory_info *memory = &snapshot->memory[target_index];
+
+		coverage->rss = share(memory->rss_seen, memory->rss_new);
+		coverage->rss_inferred = share(memory->rss_inferred, memory->rss_new);
 	}
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "lib/error.h"
 
 /* A stack on its way to its site. */
 struct entry {
@@ -180,11 +181,20 @@ static const struct named_frame *main_caller(const struct entry *entries, size_t
 	return best;
 }
 
+/* How far off the scale of what windows have recorded may be. */
+static double scale_error_of(const struct report_process *process, enum domain domain)
+{
+	return process->tracing
+		.scale_error[domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW];
+}
+
 /* One site of count entries, of which all are the same place. */
 static void fill_site(struct report_site *site, const struct entry *entries, size_t count,
-		      const struct profile_stack *first, struct vote *votes)
+		      const struct report_process *process, struct vote *votes)
 {
 	const struct named_frame *place = entries->place;
+	struct error_estimate estimate;
+	struct error_sum error = {0};
 
 	site->domain = entries->stack->domain;
 	site->file = place->file;
@@ -198,15 +208,21 @@ static void fill_site(struct report_site *site, const struct entry *entries, siz
 	for (size_t i = 0; i < count; i++) {
 		const struct profile_stack *stack = entries[i].stack;
 
-		site->stacks[site->stack_count++] = stack - first;
+		site->stacks[site->stack_count++] = stack - process->profile.stacks;
 		site->live_bytes += stack->live_bytes;
 		site->live_count += stack->live_count;
 		site->alloc_bytes += stack->alloc_bytes;
 		site->alloc_count += stack->alloc_count;
 		site->free_bytes += stack->free_bytes;
 		site->free_count += stack->free_count;
+		error__merge(&error, &stack->error);
 		if (stack->oldest_s >= 0 && !(site->oldest_s >= stack->oldest_s))
 			site->oldest_s = stack->oldest_s;
+	}
+	if (error.unseen_bytes > 0) {
+		error__estimate(&error, &estimate);
+		error__widen(&estimate, scale_error_of(process, site->domain), error.bytes);
+		site->error_pct = estimate.error_pct;
 	}
 	site->median_age_s = median_age(entries, count, votes);
 	site->native = main_caller(entries, count, votes);
@@ -234,7 +250,7 @@ static int make_sites(struct report_process *process, const struct entry *entrie
 			;
 		site->id = process->site_count++;
 		site->stacks = stacks + from;
-		fill_site(site, entries + from, to - from, process->profile.stacks, votes);
+		fill_site(site, entries + from, to - from, process, votes);
 	}
 	qsort(process->sites, sites, sizeof(*process->sites), compare_sites);
 	for (size_t i = 0; i < sites; i++)

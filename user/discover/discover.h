@@ -28,8 +28,7 @@ int target__supported(const struct target *target);
 
 /*
  * 1 where a return probe would kill the target: it is under seccomp, and the kernel (x86-64, 6.11
- * to 6.13) lets filters see the system call by which return probes work. Else 0. Part of
- * target__supported().
+ * to 6.13) lets filters see the system call by which return probes work. Else 0.
  */
 int target__return_probe_hazard(const struct target *target);
 

@@ -162,11 +162,5 @@ int target__supported(const struct target *target)
 			"builds",
 			target->pid, python->version, SUPPORTED);
 	}
-	if (target__return_probe_hazard(target))
-		return log__fail(
-			EXIT_CANNOT_TRACE,
-			"process %d is under seccomp, and this kernel would kill it at a return "
-			"probe: fixed in Linux 6.14 and in later updates of 6.11 to 6.13",
-			target->pid);
 	return 0;
 }

@@ -50,14 +50,14 @@ static int add_path(struct builder *b, const struct profile_stack *stack, const 
 	return 0;
 }
 
-static bool has_live_heap(const struct report *report)
+static bool has_live(const struct report *report, enum label_layer layer)
 {
 	for (size_t i = 0; i < report->process_count; i++) {
 		const struct profile *profile = &report->processes[i].profile;
 
 		for (size_t j = 0; j < profile->stack_count; j++) {
 			if (profile->stacks[j].live_bytes &&
-			    label__is_heap(profile->stacks[j].domain))
+			    label__layer(profile->stacks[j].domain) == layer)
 				return true;
 		}
 	}
@@ -76,10 +76,12 @@ static int collect_process(struct builder *b, const struct report_process *proce
 	for (size_t i = 0; i < profile->stack_count && !err; i++) {
 		const struct profile_stack *stack = &profile->stacks[i];
 
-		if (label__is_heap(stack->domain) == tree->address_space)
-			tree->left_out_bytes += stack->live_bytes;
-		else if (stack->live_bytes)
+		enum label_layer layer = label__layer(stack->domain);
+
+		if (layer == tree->layer && stack->live_bytes)
 			err = add_path(b, stack, tree->by_process ? &root : NULL);
+		else if (layer == LABEL_SPACE)
+			tree->left_out_bytes += stack->live_bytes;
 	}
 	return err;
 }
@@ -181,7 +183,8 @@ int flame_tree__build(const struct report *report, flame_label_fn fix, struct fl
 	memset(tree, 0, sizeof(*tree));
 	tree->labels.fix = fix;
 	tree->by_process = report->process_count > 1;
-	tree->address_space = !has_live_heap(report);
+	while (tree->layer < LABEL_SPACE && !has_live(report, tree->layer))
+		tree->layer++;
 	for (size_t i = 0; i < report->process_count; i++)
 		stacks += report->processes[i].profile.stack_count;
 	b.paths = calloc(stacks + 1, sizeof(*b.paths));

@@ -24,10 +24,10 @@ struct flame_node {
 struct flame_tree {
 	struct flame_node *nodes; /* parents before children, siblings by label; [0] is the root */
 	size_t node_count;
-	unsigned depth;             /* of the deepest node */
-	bool address_space;         /* no heap stack lives: these are mappings */
-	bool by_process;            /* several processes: their nodes have depth 1 */
-	__u64 left_out_bytes;       /* live address space that is not in the tree */
+	unsigned depth;         /* of the deepest node */
+	enum label_layer layer; /* the first of which something lives: what this is a tree of */
+	bool by_process;        /* several processes: their nodes have depth 1 */
+	__u64 left_out_bytes; /* live address space that is not in the tree; resident memory is part of it */
 	struct flame_labels labels; /* own the text */
 };
 

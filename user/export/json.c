@@ -200,6 +200,35 @@ static json *probes_array(const struct report_process *process)
 	return probes;
 }
 
+/* What the mode has come to: beyond the contract, for those who want to know how the figures were made. */
+static json *regime_object(const struct tracing *tracing)
+{
+	json *to = object(), *layers = object();
+	static const char *const names[HEAP_LAYERS] = {
+		[HEAP_LAYER_OBJECT] = "object",
+		[HEAP_LAYER_RAW] = "raw",
+	};
+
+	for (int i = 0; i < HEAP_LAYERS; i++) {
+		json *layer = object();
+
+		put(layer, "scale", real(tracing->scale[i]));
+		put(layer, "watched", real(tracing->watched[i]));
+		put(layers, names[i], layer);
+	}
+	put(to, "layers", layers);
+	put(to, "windows", count(tracing->windows));
+	put(to, "followed_up", count(tracing->followed));
+	put(to, "follow_up_unknown", count(tracing->unknown));
+	put(to, "worst_second_overhead_pct", real(100 * tracing->worst_step));
+	put(to, "attach_s", real(tracing->attach_s));
+	put(to, "detach_s", real(tracing->detach_s));
+	put(to, "many_probes_a_link", boolean(tracing->multi));
+	put(to, "reason", string(tracing->reason));
+	put(to, "raw_limit", string(tracing->raw_limit));
+	return to;
+}
+
 static json *trace_object(const struct report_process *process)
 {
 	const struct report_coverage *seen = &process->coverage;
@@ -213,9 +242,12 @@ static json *trace_object(const struct report_process *process)
 	put(coverage, "raw", real(seen->raw));
 	put(coverage, "mmap", real(seen->mmap));
 	put(coverage, "brk", real(seen->brk));
+	put(coverage, "rss", real(seen->rss));
+	put(coverage, "rss_inferred", real(seen->rss_inferred));
 	put(coverage, "object_note", string(seen->object_note));
 	put(coverage, "raw_note", string(seen->raw_note));
 	put(to, "coverage", coverage);
+	put(to, "regime", regime_object(&process->tracing));
 	return to;
 }
 
@@ -240,6 +272,7 @@ static json *lost_object(const struct report_lost *lost)
 		{"names_retried", lost->names_retried},
 		{"unreadable_names", lost->unreadable_names},
 		{"space_events", lost->space_events},
+		{"faults", lost->faults},
 		{"missed_frees", lost->missed_frees},
 	};
 	json *to = object();

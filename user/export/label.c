@@ -74,10 +74,28 @@ const char *label__domain(enum domain domain)
 {
 	static const char *const names[DOMAIN_MAX] = {
 		[DOMAIN_RAW] = "raw", [DOMAIN_OBJECT] = "object", [DOMAIN_MMAP] = "mmap",
-		[DOMAIN_BRK] = "brk", [DOMAIN_FILE] = "file",
+		[DOMAIN_BRK] = "brk", [DOMAIN_FILE] = "file",     [DOMAIN_RSS] = "rss",
 	};
 
 	return (unsigned)domain < DOMAIN_MAX && names[domain] ? names[domain] : "unknown";
+}
+
+enum label_layer label__layer(enum domain domain)
+{
+	if (label__is_heap(domain))
+		return LABEL_HEAP;
+	return domain == DOMAIN_RSS ? LABEL_RESIDENT : LABEL_SPACE;
+}
+
+const char *label__unit(enum label_layer layer)
+{
+	static const char *const units[LABEL_LAYERS] = {
+		[LABEL_HEAP] = "block",
+		[LABEL_RESIDENT] = "page",
+		[LABEL_SPACE] = "mapping",
+	};
+
+	return units[layer];
 }
 
 bool label__is_heap(enum domain domain)

@@ -26,13 +26,23 @@ char *label__site(const struct report_site *site, char buffer[LABEL_MAX]);
 /* "python3 (1234)" */
 char *label__process(const struct report_process *process, char buffer[LABEL_MAX]);
 
-/* "raw", "object", "mmap", "brk", "file". */
+/* "raw", "object", "mmap", "brk", "file", "rss". */
 const char *label__domain(enum domain domain);
 
-/*
- * Whether blocks of this domain are heap blocks; the others are address space, and never added to
- * these.
- */
+/* Three views of the same memory: they are never added to one another. */
+enum label_layer {
+	LABEL_HEAP,     /* blocks */
+	LABEL_RESIDENT, /* pages: what of the address space is in memory */
+	LABEL_SPACE,    /* mappings */
+	LABEL_LAYERS,
+};
+
+enum label_layer label__layer(enum domain domain);
+
+/* "block", "page", "mapping". */
+const char *label__unit(enum label_layer layer);
+
+/* Whether blocks of this domain are heap blocks. */
 bool label__is_heap(enum domain domain);
 
 #endif

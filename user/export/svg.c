@@ -106,8 +106,8 @@ static void put_figures(struct drawing *d, __u64 bytes, __u64 blocks)
 	fprintf(d->out, "\n%s (%s bytes), %.2f %% of all", text__bytes(bytes, human, sizeof(human)),
 		text__count(bytes, exact, sizeof(exact)), 100.0 * bytes / d->tree.nodes[0].bytes);
 	if (blocks)
-		fprintf(d->out, "\n%s %s", text__count(blocks, number, sizeof(number)),
-			d->tree.address_space ? "mappings" : "blocks");
+		fprintf(d->out, "\n%s %ss", text__count(blocks, number, sizeof(number)),
+			label__unit(d->tree.layer));
 }
 
 /* One <g>: title, rectangle, and text if there is room for some. */
@@ -197,7 +197,9 @@ static void put_title(struct drawing *d)
 		fprintf(d->out, "%zu processes", report->process_count);
 	if (root->bytes)
 		fprintf(d->out, ": %s %s", text__bytes(root->bytes, total, sizeof(total)),
-			d->tree.address_space ? "of address space" : "live");
+			d->tree.layer == LABEL_HEAP    ? "live"
+			: d->tree.layer == LABEL_SPACE ? "of address space"
+						       : "resident");
 	else
 		fputs(": nothing is live", d->out);
 }
@@ -209,9 +211,9 @@ static void put_subtitle(struct drawing *d)
 	char number[32], text[LABEL_MAX];
 
 	if (root->blocks)
-		fprintf(d->out, "%s %s that were allocated and not released in ",
+		fprintf(d->out, "%s %ss that were allocated and not released in ",
 			text__count(root->blocks, number, sizeof(number)),
-			d->tree.address_space ? "mappings" : "blocks");
+			label__unit(d->tree.layer));
 	else
 		fputs("Nothing that was allocated while tracing is left, after ", d->out);
 	fputs(text__seconds(report->duration_s, number, sizeof(number)), d->out);

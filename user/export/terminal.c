@@ -196,6 +196,8 @@ static void print_coverage(struct line *line, const struct report_coverage *cove
 	put_share(line, "raw", coverage->raw, coverage->raw_note);
 	put_share(line, "mmap", coverage->mmap, NULL);
 	put_share(line, "brk", coverage->brk, NULL);
+	if (isfinite(coverage->rss))
+		put_share(line, "rss", coverage->rss, NULL);
 	line__end(line);
 }
 
@@ -255,6 +257,7 @@ static void print_lost(struct line *line, const struct report_lost *lost)
 		{lost->unwind_errors, "stacks cut: unreadable frame"},
 		{lost->unreadable_names, "functions without a name"},
 		{lost->space_events, "changes of the address space"},
+		{lost->faults, "page faults, ring full: their pages are their neighbours'"},
 	};
 
 	start_fact(line, "lost");
@@ -289,8 +292,9 @@ static void print_process(struct line *line, const struct report *report,
 	print_memory(line, &process->memory);
 	print_lost(line, &process->lost);
 	line__end(line);
-	terminal__sites(line, report, process, true, live ? 0 : STACKS_SHOWN);
-	terminal__sites(line, report, process, false, 0);
+	terminal__sites(line, report, process, LABEL_HEAP, live ? 0 : STACKS_SHOWN);
+	terminal__sites(line, report, process, LABEL_RESIDENT, live ? 0 : STACKS_SHOWN);
+	terminal__sites(line, report, process, LABEL_SPACE, 0);
 }
 
 int terminal__print(const struct report *report, FILE *out, const struct terminal_options *options)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "export/export.h"
+#include "export/label.h"
 
 #define INDENT 2
 #define FACT_COLUMN 12 /* where the text after a fact's name begins */
@@ -54,10 +55,10 @@ void line__end(struct line *line);
 char *terminal__growth(double bytes_per_s, char *buffer, size_t size);
 
 /*
- * The table of a process's sites: those of the heap, or those of its address space (nothing is
- * printed where there are none). The first `stacks` of them get their callers.
+ * The table of a process's sites in one layer (nothing is printed where there are none, but of the heap it is said).
+ * The first `stacks` of them get their callers.
  */
 void terminal__sites(struct line *line, const struct report *report,
-		     const struct report_process *process, bool heap, size_t stacks);
+		     const struct report_process *process, enum label_layer layer, size_t stacks);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct table {
 	const struct report_process *process;
-	bool heap;           /* or address space */
+	enum label_layer layer;
 	size_t sites;        /* that hold something, shown or not */
 	__u64 total, blocks; /* live bytes and blocks of them */
 	bool scaled;         /* some figures are estimates */
@@ -254,7 +254,7 @@ static void print_site(struct line *line, const struct table *table, const struc
 static void print_total(struct line *line, const struct table *table, size_t shown,
 			__u64 shown_bytes)
 {
-	const char *noun = table->heap ? "block" : "mapping";
+	const char *noun = label__unit(table->layer);
 	char live[32], number[32], count[32], rest[32];
 
 	line__pad(line, INDENT);
@@ -272,7 +272,7 @@ static void print_total(struct line *line, const struct table *table, size_t sho
 
 static bool belongs(const struct table *table, const struct report_site *site)
 {
-	return site->live_bytes && label__is_heap(site->domain) == table->heap;
+	return site->live_bytes && label__layer(site->domain) == table->layer;
 }
 
 static void add_up(struct table *table)
@@ -290,9 +290,19 @@ static void add_up(struct table *table)
 }
 
 void terminal__sites(struct line *line, const struct report *report,
-		     const struct report_process *process, bool heap, size_t stacks)
+		     const struct report_process *process, enum label_layer layer, size_t stacks)
 {
-	struct table table = {.process = process, .heap = heap};
+	static const struct {
+		const char *title, *what;
+	} heads[LABEL_LAYERS] = {
+		[LABEL_HEAP] = {"Heap", ": allocated since tracing began and not released"},
+		[LABEL_RESIDENT] = {"Resident memory",
+				    ": pages by who wrote to them first since tracing began"},
+		[LABEL_SPACE] = {"Address space",
+				 ": mapped since tracing began; the heap is part of it"},
+	};
+	struct table table = {.process = process, .layer = layer};
+	bool heap = layer == LABEL_HEAP;
 	__u64 shown_bytes = 0;
 	size_t shown = 0;
 
@@ -307,10 +317,8 @@ void terminal__sites(struct line *line, const struct report *report,
 		line__end(line);
 		return;
 	}
-	line__put(line, STYLE_BOLD, heap ? "Heap" : "Address space");
-	line__put(line, STYLE_DIM,
-		  heap ? ": allocated since tracing began and not released"
-		       : ": mapped since tracing began; the heap is part of it");
+	line__put(line, STYLE_BOLD, heads[layer].title);
+	line__put(line, STYLE_DIM, heads[layer].what);
 	line__end(line);
 	put_titles(line, &table);
 	for (size_t i = 0; i < process->site_count && shown < report->top; i++) {

@@ -80,20 +80,31 @@ static int read_table(const struct pools *pools, __u64 table, struct arena_list 
 	return err == -ENOENT || err == -EFAULT ? 0 : err;
 }
 
-/* <= 3.11: where the table is now; 0 = there is none. */
+/*
+ * <= 3.11: where the table is now; 0 = there is none. Of what the variables point to, the table with the most arenas: one into its
+ * middle has fewer, and so has a block that was the table before it grew and still holds some of the old entries.
+ */
 static int static_table(const struct pools *pools, __u64 *table)
 {
-	*table = 0;
-	for (size_t i = 0; i < pools->variable_count; i++) {
-		__u64 value;
-		int err = proc_mem__read(pools->pid, pools->variables[i], &value, sizeof(value));
+	struct arena_list list = {.list = NULL};
+	size_t most = 0;
+	int err = 0;
 
-		if (err)
-			return err;
-		if (value && (!*table || value < *table))
+	*table = 0;
+	for (size_t i = 0; i < pools->variable_count && !err; i++) {
+		__u64 value;
+
+		err = proc_mem__read(pools->pid, pools->variables[i], &value, sizeof(value));
+		list.count = 0;
+		if (!err && value && value != *table)
+			err = read_table(pools, value, &list);
+		if (!err && list.count > most) {
+			most = list.count;
 			*table = value;
+		}
 	}
-	return 0;
+	free(list.list);
+	return err;
 }
 
 static int read_static_arenas(const struct pools *pools, struct arena_list *arenas)

@@ -70,18 +70,18 @@ const struct hook_row hook_table[] = {
 	{"mi_free_size_aligned", HOOKS_OWN_NAMES, {RAW, RELEASE(1)}},
 
 	/* CPython: PyMem_ and PyObject_ share pymalloc since 3.6 */
-	{"PyObject_Malloc", HOOKS_PYTHON, {OBJECT, ALLOC(1)}},
-	{"PyObject_Calloc", HOOKS_PYTHON, {OBJECT, ALLOC_ARRAY(2, 1)}},
-	{"PyObject_Realloc", HOOKS_PYTHON, {OBJECT, RESIZE(1, 2)}},
-	{"PyObject_Free", HOOKS_PYTHON, {OBJECT, RELEASE(1)}},
-	{"PyMem_Malloc", HOOKS_PYTHON, {OBJECT, ALLOC(1)}},
-	{"PyMem_Calloc", HOOKS_PYTHON, {OBJECT, ALLOC_ARRAY(2, 1)}},
-	{"PyMem_Realloc", HOOKS_PYTHON, {OBJECT, RESIZE(1, 2)}},
-	{"PyMem_Free", HOOKS_PYTHON, {OBJECT, RELEASE(1)}},
-	{"PyMem_RawMalloc", HOOKS_PYTHON, {RAW, ALLOC(1)}},
-	{"PyMem_RawCalloc", HOOKS_PYTHON, {RAW, ALLOC_ARRAY(2, 1)}},
-	{"PyMem_RawRealloc", HOOKS_PYTHON, {RAW, RESIZE(1, 2)}},
-	{"PyMem_RawFree", HOOKS_PYTHON, {RAW, RELEASE(1)}},
+	{"PyObject_Malloc", HOOKS_OBJECT, {OBJECT, ALLOC(1)}},
+	{"PyObject_Calloc", HOOKS_OBJECT, {OBJECT, ALLOC_ARRAY(2, 1)}},
+	{"PyObject_Realloc", HOOKS_OBJECT, {OBJECT, RESIZE(1, 2)}},
+	{"PyObject_Free", HOOKS_OBJECT, {OBJECT, RELEASE(1)}},
+	{"PyMem_Malloc", HOOKS_OBJECT, {OBJECT, ALLOC(1)}},
+	{"PyMem_Calloc", HOOKS_OBJECT, {OBJECT, ALLOC_ARRAY(2, 1)}},
+	{"PyMem_Realloc", HOOKS_OBJECT, {OBJECT, RESIZE(1, 2)}},
+	{"PyMem_Free", HOOKS_OBJECT, {OBJECT, RELEASE(1)}},
+	{"PyMem_RawMalloc", HOOKS_MEM_RAW, {RAW, ALLOC(1)}},
+	{"PyMem_RawCalloc", HOOKS_MEM_RAW, {RAW, ALLOC_ARRAY(2, 1)}},
+	{"PyMem_RawRealloc", HOOKS_MEM_RAW, {RAW, RESIZE(1, 2)}},
+	{"PyMem_RawFree", HOOKS_MEM_RAW, {RAW, RELEASE(1)}},
 };
 
 const size_t hook_count = sizeof(hook_table) / sizeof(hook_table[0]);

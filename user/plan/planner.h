@@ -16,7 +16,8 @@ enum hook_group {
 	HOOKS_MALLOC,    /* allocators' modules, plain and with the allocator's prefix */
 	HOOKS_OPERATORS, /* allocators other than libc's */
 	HOOKS_OWN_NAMES, /* allocators' modules */
-	HOOKS_PYTHON,    /* the interpreter's module */
+	HOOKS_OBJECT,    /* the interpreter's module, where pymalloc's own paths are not found */
+	HOOKS_MEM_RAW,   /* the interpreter's module, where no malloc is found */
 };
 
 struct hook_row {
@@ -29,11 +30,17 @@ struct hook_row {
 extern const struct hook_row hook_table[];
 extern const size_t hook_count;
 
+struct plan_options {
+	__u32 kernel; /* (major << 16) | (minor << 8) | patch, patch at most 255; 0 = unknown */
+	bool no_return_probes; /* one would kill the target */
+};
+
 /*
- * Looks the functions up in the target's modules. 0, or -errno: -ENOENT where no allocator function was found.
- * The caller frees with plan__free(). Reads the module files through their descriptors, nothing else.
+ * Looks for pymalloc's paths and for the allocator functions in the target's modules, and chooses the instruction
+ * for each probe. 0, or -errno: -ENOENT where there is nothing to probe. The caller frees with plan__free().
+ * Reads the module files through their descriptors, nothing else.
  */
-int plan__make(const struct target *target, struct plan **plan);
+int plan__make(const struct target *target, const struct plan_options *options, struct plan **plan);
 void plan__free(struct plan *plan);
 
 #endif

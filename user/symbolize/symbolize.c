@@ -210,6 +210,7 @@ static int name_stack(struct builder *builder, const struct stack_info *info,
 	stack->alloc_count = info->alloc_count;
 	stack->free_bytes = info->free_bytes;
 	stack->free_count = info->free_count;
+	stack->error = info->error;
 	stack->oldest_s = info->oldest_s;
 	stack->median_age_s = info->median_age_s;
 	return name_frames(builder, info, stack);

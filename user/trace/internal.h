@@ -13,6 +13,7 @@
 
 #include "lib/extents.h"
 #include "lib/proc_maps.h"
+#include "trace/faults.h"
 #include "trace/trace.h"
 
 struct pyleak_bpf;
@@ -44,10 +45,32 @@ struct name_store {
 	struct stack_entry *stack_index;
 };
 
+/* One or many probes, attached. */
+struct probe_link {
+	struct bpf_link *perf; /* or, where this is NULL, */
+	int fd;                /* a link of many */
+};
+
+struct probe_links {
+	struct probe_link *list;
+	size_t count;
+};
+
 struct traced {
 	const struct target *target;
+	const struct plan *plan;
+	struct probe_links links[HEAP_LAYERS][2]; /* allocations, releases */
+	enum probe_extent extent[HEAP_LAYERS];
+	double scale[HEAP_LAYERS];    /* what a block recorded in a window stands for */
+	__u64 judged_ns[HEAP_LAYERS]; /* see tracer__set_judged() */
+	__u64 doubted_ns;             /* when code_epoch was last raised for want of probes */
+	bool followed;                /* releases were found out from outside as well */
+	__u8 generation;              /* of the probe set that counts */
+	__u32 forks_healed;           /* forks[] when breakpoints were last taken out of children */
+	__u64 healed_ns;
 	struct extents *space;
 	struct proc_maps *maps; /* /proc/PID/maps when it was last looked at */
+	struct faults *faults;  /* resident memory by stack; NULL = not followed */
 	bool seeded;            /* what was mapped when tracing began is in space */
 };
 
@@ -55,10 +78,12 @@ struct tracer {
 	struct pyleak_bpf *bpf;
 	struct tracer_options options;
 	struct ring_buffer *ring;
-	struct bpf_link **links;
+	struct bpf_link **links; /* of tracepoints */
 	size_t link_count;
-	__u64 drain_until_ns; /* when to stop taking records in, however many there are */
-	struct rlimit files;  /* as it was before we raised it */
+	bool multi;                 /* many probes a link */
+	__u64 attach_ns, detach_ns; /* spent so far on putting probes in, on taking them out */
+	__u64 drain_until_ns;       /* when to stop taking records in, however many there are */
+	struct rlimit files;        /* as it was before we raised it */
 	struct traced targets[MAX_TARGETS];
 	size_t target_count;
 	struct name_store names;
@@ -66,17 +91,30 @@ struct tracer {
 	int cpus;
 };
 
-/* CLOCK_MONOTONIC, as bpf_ktime_get_ns(). */
-__u64 now_ns(void);
-
 /* Adds a link to those that are detached at the end; NULL = attaching failed, see errno. 0 or -errno. */
 int tracer__keep_link(struct tracer *tracer, struct bpf_link *link);
 
-/* Attaches all of the plan's probes. 0, or -exit_status after a line on stderr. */
-int probes__attach(struct tracer *tracer, __u32 index, const struct target *target,
-		   const struct plan *plan);
+/*
+ * Calls visit for every entry of a hash map, a batch at a time. Entries that come or go meanwhile may or may
+ * not be seen; every other one is, once. 0, -errno, or what visit returned if not 0.
+ */
+int entries__visit(int fd, size_t key_size, size_t value_size,
+		   int (*visit)(void *context, const void *key, const void *value), void *context);
 
-/* Detaches everything that tracer__keep_link() has kept. */
+/* Finds out how probes are attached on this kernel; before the programs are loaded. 0 or -errno. */
+int probes__use_multi(struct tracer *tracer);
+
+/* Brings a layer's probes to this extent. 0, or -exit_status after a line on stderr: then none is in. */
+int probes__set(struct tracer *tracer, __u32 index, enum heap_layer layer,
+		enum probe_extent extent);
+
+/*
+ * Takes breakpoints out of processes that the target has forked, where the kernel does not; nothing that the target does
+ * meanwhile is lost. At most once a second, else does nothing. 0, or -exit_status: the probes are as they were.
+ */
+int probes__heal(struct tracer *tracer, __u32 index);
+
+/* Takes out every probe of every target. */
 void probes__detach(struct tracer *tracer);
 
 /* What a ring buffer callback returns: 0, or -EAGAIN when it is time to do something else. */

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
+#include "lib/error.h"
 #include "pyleak.skel.h"
 
-#define BATCH 16384
+#define FIRST_BIRTHS 16384
 
 /* When a live block was born, and to which stack of the snapshot it belongs. */
 struct birth {
@@ -36,39 +38,9 @@ struct builder {
 	double older_s;
 };
 
-/*
- * Calls visit for every entry of a hash map, a batch at a time. Entries that come or go meanwhile may or may
- * not be seen; every other one is, once. 0 or -errno.
- */
-static int for_each_entry(int fd, size_t key_size, size_t value_size,
-			  int (*visit)(struct builder *, const void *, const void *),
-			  struct builder *builder)
+static __u64 in_blocks(__u64 count)
 {
-	char *keys = malloc(BATCH * key_size), *values = malloc(BATCH * value_size);
-	__u64 cursor = 0;
-	bool first = true;
-	__u32 count;
-	int err = keys && values ? 0 : -ENOMEM;
-
-	while (!err) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, values,
-					   &count, NULL);
-		first = false;
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++) {
-			int failed = visit(builder, keys + i * key_size, values + i * value_size);
-
-			if (failed) {
-				err = failed;
-				break;
-			}
-		}
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
+	return (count + COUNT_ONE / 2) / COUNT_ONE;
 }
 
 static void fill_stack(struct builder *builder, const struct stack_key *key,
@@ -80,9 +52,11 @@ static void fill_stack(struct builder *builder, const struct stack_key *key,
 		.key = *key,
 		.caller_module = -1,
 		.alloc_bytes = totals->alloc_bytes,
-		.alloc_count = totals->alloc_count,
+		.alloc_count = in_blocks(totals->alloc_count),
 		.free_bytes = totals->free_bytes,
-		.free_count = totals->free_count,
+		.window_bytes = totals->window_bytes,
+		.window_count = totals->window_count,
+		.free_count = in_blocks(totals->free_count),
 		.oldest_s = -1,
 		.median_age_s = -1,
 	};
@@ -100,8 +74,9 @@ static void fill_stack(struct builder *builder, const struct stack_key *key,
 	info->frame_count = entry->frame_count;
 }
 
-static int visit_stack(struct builder *builder, const void *key, const void *value)
+static int visit_stack(void *context, const void *key, const void *value)
 {
+	struct builder *builder = context;
 	struct snapshot *snapshot = builder->snapshot;
 	struct stack_info *grown;
 	size_t capacity;
@@ -159,7 +134,7 @@ static int add_birth(struct builder *builder, const struct stack_info *stack, __
 	size_t capacity;
 
 	if (builder->birth_count == builder->birth_capacity) {
-		capacity = builder->birth_capacity ? 2 * builder->birth_capacity : BATCH;
+		capacity = builder->birth_capacity ? 2 * builder->birth_capacity : FIRST_BIRTHS;
 		grown = realloc(builder->births, capacity * sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
@@ -173,8 +148,21 @@ static int add_birth(struct builder *builder, const struct stack_info *stack, __
 	return 0;
 }
 
-static int visit_block(struct builder *builder, const void *k, const void *v)
+static enum heap_layer layer_of(__u32 domain)
 {
+	return domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
+}
+
+static double scale_of(const struct traced *traced, __u32 domain)
+{
+	double scale = traced->scale[layer_of(domain)];
+
+	return scale > 1 ? scale : 1;
+}
+
+static int visit_block(void *context, const void *k, const void *v)
+{
+	struct builder *builder = context;
 	const struct live_block *block = v;
 	const struct live_key *live = k;
 	struct stack_key key = {
@@ -182,16 +170,23 @@ static int visit_block(struct builder *builder, const void *k, const void *v)
 		.target = live->target,
 		.domain = block->domain,
 	};
+	const struct traced *traced = &builder->tracer->targets[live->target];
 	struct stack_info *stack = stack_of(builder, &key);
 	__u64 now = builder->snapshot->now_ns;
 
 	if (!stack)
 		return 0; /* younger than the copy of the stack table */
+	if (block->mean == MEAN_WINDOW &&
+	    block->born_ns > traced->judged_ns[layer_of(block->domain)])
+		return 0; /* perhaps long released */
 	if (builder->older_s > 0 &&
 	    (now < block->born_ns || (now - block->born_ns) / 1e9 < builder->older_s))
 		return 0;
-	stack->live_bytes += block->size;
-	stack->live_count++;
+	if (block->mean == MEAN_WINDOW)
+		error__add_scaled(&stack->error, block->size, scale_of(traced, block->domain));
+	else /* of no bytes: sampled as if it had one */
+		error__add(&stack->error, !block->size && block->mean ? 1 : block->size,
+			   block->mean);
 	return add_birth(builder, stack, block->born_ns);
 }
 
@@ -226,6 +221,33 @@ static bool is_heap(const struct stack_info *stack)
 	return stack->key.domain == DOMAIN_RAW || stack->key.domain == DOMAIN_OBJECT;
 }
 
+static bool is_space(const struct stack_info *stack)
+{
+	return !is_heap(stack) && stack->key.domain != DOMAIN_RSS;
+}
+
+/* What the sampled blocks and those of windows stand for; what of it has been released follows from that. */
+static void add_estimates(const struct builder *builder, struct stack_info *stack)
+{
+	const struct traced *traced = &builder->tracer->targets[stack->key.target];
+	double scale = scale_of(traced, stack->key.domain);
+	struct error_estimate estimate;
+
+	if (!is_heap(stack))
+		return;
+	error__estimate(&stack->error, &estimate);
+	stack->live_bytes = estimate.bytes + 0.5;
+	stack->live_count = estimate.blocks + 0.5;
+	stack->alloc_bytes += stack->window_bytes * scale;
+	stack->alloc_count += stack->window_count * scale;
+	if (!traced->followed && !stack->window_count)
+		return;
+	stack->free_bytes =
+		stack->alloc_bytes > stack->live_bytes ? stack->alloc_bytes - stack->live_bytes : 0;
+	stack->free_count =
+		stack->alloc_count > stack->live_count ? stack->alloc_count - stack->live_count : 0;
+}
+
 static int read_live(struct builder *builder)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -234,11 +256,14 @@ static int read_live(struct builder *builder)
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		if (is_heap(&snapshot->stacks[i]))
 			snapshot->stacks[i].live_bytes = snapshot->stacks[i].live_count = 0;
-	err = for_each_entry(bpf_map__fd(builder->tracer->bpf->maps.live), sizeof(struct live_key),
+	err = entries__visit(bpf_map__fd(builder->tracer->bpf->maps.live), sizeof(struct live_key),
 			     sizeof(struct live_block), visit_block, builder);
-	if (!err)
-		set_ages(builder);
-	return err;
+	if (err)
+		return err;
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		add_estimates(builder, &snapshot->stacks[i]);
+	set_ages(builder);
+	return 0;
 }
 
 /*
@@ -277,7 +302,7 @@ static void read_space(struct builder *builder, __u32 target)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		struct stack_info *stack = &snapshot->stacks[i];
 
-		if (stack->key.target == target && !is_heap(stack)) {
+		if (stack->key.target == target && is_space(stack)) {
 			stack->live_bytes = stack->live_count = 0;
 			stack->free_bytes = stack->alloc_bytes;
 			stack->free_count = stack->alloc_count;
@@ -298,7 +323,7 @@ static void read_space(struct builder *builder, __u32 target)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		struct stack_info *stack = &snapshot->stacks[i];
 
-		if (stack->key.target != target || is_heap(stack))
+		if (stack->key.target != target || !is_space(stack))
 			continue;
 		if (!stack->alloc_count) { /* made by owner_of() */
 			stack->alloc_bytes = stack->free_bytes = stack->live_bytes;
@@ -311,23 +336,30 @@ static void read_space(struct builder *builder, __u32 target)
 	}
 }
 
+/* Resident memory: what each stack has written to first and is still there. */
+static void read_faults(struct builder *builder, __u32 target)
+{
+	struct snapshot *snapshot = builder->snapshot;
+	const struct faults *faults = builder->tracer->targets[target].faults;
+	struct memory_info *memory = &snapshot->memory[target];
+
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		if (snapshot->stacks[i].key.target == target)
+			faults__fill(faults, &snapshot->stacks[i]);
+	memory->rss_measured =
+		faults__measure(faults, &memory->rss_new, &memory->rss_seen, &memory->rss_inferred);
+}
+
 static int read_counters(struct tracer *tracer, struct snapshot *snapshot)
 {
-	int fd = bpf_map__fd(tracer->bpf->maps.counters), err = 0;
-	__u64 *values = calloc(tracer->cpus, sizeof(*values));
+	__u64 of[COUNTER_MAX];
+	int err = 0;
 
-	if (!values)
-		return -ENOMEM;
-	for (__u32 counter = 0; !err && counter < COUNTER_MAX; counter++) {
-		for (__u32 target = 0; !err && target < tracer->target_count; target++) {
-			__u32 key = counter * MAX_TARGETS + target;
-
-			err = bpf_map_lookup_elem(fd, &key, values);
-			for (int cpu = 0; !err && cpu < tracer->cpus; cpu++)
-				snapshot->counters[counter][target] += values[cpu];
-		}
+	for (__u32 target = 0; !err && target < tracer->target_count; target++) {
+		err = tracer__counters(tracer, target, of);
+		for (int i = 0; !err && i < COUNTER_MAX; i++)
+			snapshot->counters[i][target] = of[i];
 	}
-	free(values);
 	return err;
 }
 
@@ -342,7 +374,7 @@ static int build(struct builder *builder, bool with_live)
 		return -ENOMEM;
 	snapshot->target_count = tracer->target_count;
 	snapshot->started_ns = tracer->started_ns;
-	err = for_each_entry(bpf_map__fd(tracer->bpf->maps.stacks), sizeof(struct stack_key),
+	err = entries__visit(bpf_map__fd(tracer->bpf->maps.stacks), sizeof(struct stack_key),
 			     sizeof(struct stack_totals), visit_stack, builder);
 	if (!err)
 		err = index_stacks(builder);
@@ -352,6 +384,7 @@ static int build(struct builder *builder, bool with_live)
 		err = read_counters(tracer, snapshot);
 	for (__u32 i = 0; !err && i < tracer->target_count; i++) {
 		read_space(builder, i);
+		read_faults(builder, i);
 		space__measure(&tracer->targets[i], &snapshot->memory[i]);
 		snapshot->memory[i].replaced = tracer__replaced(tracer, i);
 	}
@@ -371,12 +404,15 @@ int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s,
 		if (!tracer__replaced(tracer, i))
 			space__look(&tracer->targets[i]);
 	/* What has been sent first: the tables name stacks that are on their way. */
-	tracer->drain_until_ns = counting ? now_ns() + 500000000 : ~0ULL;
+	tracer->drain_until_ns = counting ? clock__ns() + 500000000 : ~0ULL;
 	ring_buffer__consume(tracer->ring);
+	for (size_t i = 0; counting && i < tracer->target_count; i++)
+		if (!tracer__replaced(tracer, i))
+			faults__look(tracer->targets[i].faults, tracer->targets[i].maps, false);
 	builder.snapshot = calloc(1, sizeof(*builder.snapshot));
 	if (!builder.snapshot)
 		return -ENOMEM;
-	builder.snapshot->now_ns = now_ns();
+	builder.snapshot->now_ns = clock__ns();
 	err = build(&builder, with_live);
 	HASH_CLEAR(hh, builder.by_key);
 	free(builder.rows);

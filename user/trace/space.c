@@ -62,9 +62,12 @@ int space__receive(void *context, void *data, size_t size)
 	struct traced *traced;
 	struct extent mapped;
 
-	if (size < sizeof(*message) || message->target >= tracer->target_count)
+	if (size < sizeof(struct fault_message) || message->target >= tracer->target_count)
 		return 0;
 	traced = &tracer->targets[message->target];
+	faults__receive(traced->faults, data, size);
+	if (message->op == SPACE_FAULT || size < sizeof(*message))
+		return tracer__keep_draining(tracer);
 	switch (message->op) {
 	case SPACE_MAP:
 		mapped = (struct extent){
@@ -119,6 +122,7 @@ void space__seed(struct traced *traced)
 		if (!is_kernels(m))
 			extents__add(traced->space, &there);
 	}
+	faults__seed(traced->faults, traced->maps);
 	traced->seeded = true;
 }
 

@@ -4,6 +4,8 @@
  *
  *	tracer__open(&options, &tracer);
  *	tracer__add(tracer, index, target, plan);	once per target
+ *	tracer__attach(tracer, index, layer, PROBES_ALL);
+ *	tracer__switch(tracer, index, layer, SWITCH_RECORD, 0);
  *	tracer__activate(tracer);			everything counts from here, at once
  *	while (...) {
  *		tracer__poll(tracer, 100);
@@ -31,6 +33,7 @@ struct tracer_options {
 	size_t hook_count;
 	unsigned int live_max;   /* entries of the live table, 0 = default */
 	unsigned int stacks_max; /* rows of the stack table, 0 = default */
+	bool every_fault; /* record page faults however many there are; else 0.5 % of a processor */
 	/* Index of the target's module that holds address, -1 = none; may look again for new modules. */
 	int (*module_at)(void *context, __u32 target, __u64 address);
 	void *module_context;
@@ -40,16 +43,66 @@ struct tracer_options {
 int tracer__open(const struct tracer_options *options, struct tracer **tracer);
 
 /*
- * Attaches plan's probes to a target. The target and its descriptors must outlive the tracer.
- * 0, or -exit_status after a line on stderr; -EXIT_FAILED where the process ended meanwhile.
+ * Takes a target in; no probe yet. The target, its descriptors and the plan must outlive the tracer.
+ * 0, or -exit_status after a line on stderr.
  */
 int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 		const struct plan *plan);
 
+/* Which of a layer's probes are in place. */
+enum probe_extent { PROBES_NONE, PROBES_ALLOCATIONS, PROBES_ALL };
+
+/*
+ * Puts in or takes out probes of a layer until it is these. 0, or -exit_status after a line on stderr;
+ * -EXIT_FAILED where the process ended meanwhile. A layer whose probes change should be off or
+ * recording only what it can do without the others.
+ */
+int tracer__attach(struct tracer *tracer, __u32 index, enum heap_layer layer,
+		   enum probe_extent extent);
+
+/* What the layer's probes do from now on. mean: see live_block. */
+void tracer__switch(struct tracer *tracer, __u32 index, enum heap_layer layer,
+		    enum layer_switch what, __u32 mean);
+
+/* An entry of the live table. */
+struct tracked_block {
+	struct live_key key;
+	struct live_block block;
+};
+
+/* The target's entries of the live table; the caller frees *blocks, after an error too. 0 or -errno. */
+int tracer__blocks(struct tracer *tracer, __u32 index, struct tracked_block **blocks,
+		   size_t *count);
+
+/* Takes a block out whose release was found out in another way. */
+void tracer__forget(struct tracer *tracer, __u32 index, __u64 address);
+
+/*
+ * Blocks that the layer's windows recorded until then have been looked up in the heap often enough, and the free ones
+ * forgotten; snapshots leave out later ones.
+ */
+void tracer__set_judged(struct tracer *tracer, __u32 index, enum heap_layer layer, __u64 until_ns);
+
+/* From now on snapshots take each block that a window of the layer recorded for so many. */
+void tracer__set_scale(struct tracer *tracer, __u32 index, enum heap_layer layer, double scale);
+
+/* Seconds spent on attaching and on detaching probes so far; whether one link carries many. */
+void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *detach_s,
+			 bool *multi);
+
+/* The programs' counters of one target, all CPUs. 0 or -errno. */
+int tracer__counters(const struct tracer *tracer, __u32 index, __u64 of[COUNTER_MAX]);
+
+/* Whether this kernel shows page faults: x86. Else no target has rows of DOMAIN_RSS. */
+bool tracer__has_faults(const struct tracer *tracer);
+
 /* Starts to count. */
 void tracer__activate(struct tracer *tracer);
 
-/* Takes in what the programs sent, for at most timeout_ms; returns early on a signal. 0 or -errno. */
+/*
+ * Takes in what the programs sent, for at most timeout_ms; returns early on a signal. 0 or -errno. Also looks after
+ * processes that a target has forked.
+ */
 int tracer__poll(struct tracer *tracer, int timeout_ms);
 
 /* Whether the target has replaced its image by exec; its figures end there. */

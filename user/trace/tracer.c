@@ -7,22 +7,20 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "pyleak.skel.h"
+#include "trace/sample_tables.h"
+
+/* size_t size, then the API's letter and filler: Objects/obmalloc.c, _PyMem_DebugRawAlloc(). */
+#define DEBUG_HEADER 16
+
+#define DOUBT_EVERY_NS 100000000ULL
 
 /* System calls that change the address space, each with a pair of tracepoints. */
 static const char *const space_calls[] = {"mmap", "munmap", "mremap", "brk"};
-
-__u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 int tracer__keep_link(struct tracer *tracer, struct bpf_link *link)
 {
@@ -61,6 +59,29 @@ static int attach_tracepoint(struct tracer *tracer, struct bpf_program *program,
 	return 0;
 }
 
+bool tracer__has_faults(const struct tracer *tracer)
+{
+	return bpf_program__autoload(tracer->bpf->progs.user_fault_probe);
+}
+
+/* exceptions:page_fault_user and _kernel: x86 only (Linux 6.18); elsewhere the programs were not loaded. */
+static int attach_faults(struct tracer *tracer)
+{
+	struct pyleak_bpf *bpf = tracer->bpf;
+	int err;
+
+	if (!tracer__has_faults(tracer))
+		return 0;
+	err = tracer__keep_link(tracer, bpf_program__attach_trace(bpf->progs.user_fault_probe));
+	if (!err)
+		err = tracer__keep_link(tracer,
+					bpf_program__attach_trace(bpf->progs.kernel_fault_probe));
+	if (err)
+		return log__fail(EXIT_CANNOT_TRACE, "cannot attach to the page faults: %s",
+				 strerror(-err));
+	return 0;
+}
+
 static int attach_tracepoints(struct tracer *tracer)
 {
 	struct pyleak_bpf *bpf = tracer->bpf;
@@ -77,7 +98,14 @@ static int attach_tracepoints(struct tracer *tracer)
 		if (err)
 			return err;
 	}
+	err = attach_faults(tracer);
+	if (err)
+		return err;
 	err = attach_tracepoint(tracer, bpf->progs.exec_probe, "sched", "sched_process_exec");
+	if (!err)
+		err = tracer__keep_link(tracer,
+					bpf_program__attach_raw_tracepoint(bpf->progs.fork_probe,
+									   "sched_process_fork"));
 	if (err)
 		return err;
 	return attach_tracepoint(tracer, bpf->progs.thread_exit_probe, "sched",
@@ -91,7 +119,14 @@ static void configure(struct tracer *tracer)
 
 	for (size_t i = 0; i < options->hook_count && i < MAX_HOOKS; i++)
 		bpf->rodata->hooks[i] = options->hooks[i];
+	if (libbpf_find_vmlinux_btf_id("page_fault_user", BPF_TRACE_RAW_TP) <= 0) {
+		bpf_program__set_autoload(bpf->progs.user_fault_probe, false);
+		bpf_program__set_autoload(bpf->progs.kernel_fault_probe, false);
+	}
+	if (options->every_fault)
+		bpf->rodata->fault_budget_ns = 0;
 	bpf->rodata->page_size = sysconf(_SC_PAGESIZE);
+	sample_tables__fill((struct sample_tables *)&bpf->rodata->sample_tables);
 	bpf->rodata->nr.mmap = SYS_mmap;
 	bpf->rodata->nr.munmap = SYS_munmap;
 	bpf->rodata->nr.mremap = SYS_mremap;
@@ -110,7 +145,9 @@ static int load(struct tracer *tracer)
 	if (!tracer->bpf)
 		return log__fail(EXIT_FAILED, "cannot open the BPF programs: %s", strerror(errno));
 	configure(tracer);
-	err = pyleak_bpf__load(tracer->bpf);
+	err = probes__use_multi(tracer);
+	if (!err)
+		err = pyleak_bpf__load(tracer->bpf);
 	if (err)
 		return log__fail(
 			EXIT_CANNOT_TRACE,
@@ -167,6 +204,7 @@ static int write_config(struct tracer *tracer, __u32 index, const struct target 
 	struct target_config config = {
 		.tgid = target->pid,
 		.flags = plan->object_count_only ? TARGET_OBJECT_COUNT_ONLY : 0,
+		.debug_header = strstr(python->allocator, "debug") ? DEBUG_HEADER : 0,
 		.runtime = python->runtime,
 		.code_type = python->code_type,
 		.tsd_first_block = target->tsd_first_block,
@@ -199,44 +237,128 @@ int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 		return log__fail(EXIT_USAGE, "at most %d processes can be traced at once",
 				 MAX_TARGETS);
 	tracer->targets[index].target = target;
+	tracer->targets[index].plan = plan;
 	tracer->targets[index].space = extents__new();
 	if (index >= tracer->target_count)
 		tracer->target_count = index + 1;
 	if (!tracer->targets[index].space)
 		return log__fail(EXIT_FAILED, "no memory");
+	if (tracer__has_faults(tracer))
+		faults__open(target->pid, &tracer->targets[index].faults);
 	err = write_config(tracer, index, target, plan);
 	if (err)
 		return log__fail(EXIT_FAILED, "cannot set up process %d: %s", target->pid,
 				 strerror(-err));
-	return probes__attach(tracer, index, target, plan);
+	tracer->bpf->bss->code_epoch[index] = 1;
+	return 0;
+}
+
+int tracer__attach(struct tracer *tracer, __u32 index, enum heap_layer layer,
+		   enum probe_extent extent)
+{
+	return probes__set(tracer, index, layer, extent);
+}
+
+void tracer__switch(struct tracer *tracer, __u32 index, enum heap_layer layer,
+		    enum layer_switch what, __u32 mean)
+{
+	struct layer_control *control =
+		(void *)&tracer->bpf->bss->layers[index * HEAP_LAYERS + layer];
+
+	if (what == SWITCH_RECORD && getenv("PYLEAK_BENCH_COUNT_ONLY"))
+		what = SWITCH_COUNT; /* for make bench: the price of the traps alone */
+	if (what == SWITCH_RECORD && control->what != SWITCH_RECORD) {
+		/* Code objects may have gone and calls returned while nobody looked. */
+		__atomic_add_fetch(&tracer->bpf->bss->code_epoch[index], 1, __ATOMIC_SEQ_CST);
+		if (layer == HEAP_LAYER_RAW)
+			__atomic_add_fetch(&tracer->bpf->bss->raw_turn[index], 1, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&control->mean, mean, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->what, what, __ATOMIC_SEQ_CST);
+}
+
+void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *detach_s,
+			 bool *multi)
+{
+	*attach_s = tracer->attach_ns / 1e9;
+	*detach_s = tracer->detach_ns / 1e9;
+	*multi = tracer->multi;
+}
+
+int tracer__counters(const struct tracer *tracer, __u32 index, __u64 of[COUNTER_MAX])
+{
+	struct target_counters *values = calloc(tracer->cpus, sizeof(*values));
+	int err = values ? 0 : -ENOMEM;
+
+	if (!err)
+		err = bpf_map_lookup_elem(bpf_map__fd(tracer->bpf->maps.counters), &index, values);
+	memset(of, 0, COUNTER_MAX * sizeof(*of));
+	for (int cpu = 0; !err && cpu < tracer->cpus; cpu++)
+		for (int i = 0; i < COUNTER_MAX; i++)
+			of[i] += values[cpu].of[i];
+	free(values);
+	return err;
 }
 
 void tracer__activate(struct tracer *tracer)
 {
-	tracer->started_ns = now_ns();
+	tracer->started_ns = clock__ns();
 	__atomic_store_n(&tracer->bpf->bss->active, 1, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < tracer->target_count; i++)
 		space__seed(&tracer->targets[i]);
+}
+
+/* Where not every release is seen, code objects may go unnoticed: stacks are looked at in full now and then. */
+static void doubt_code(struct tracer *tracer, __u32 index)
+{
+	struct traced *traced = &tracer->targets[index];
+	__u64 now_ns = clock__ns();
+
+	for (int layer = 0; layer < HEAP_LAYERS; layer++) {
+		if (traced->extent[layer] == PROBES_ALL ||
+		    now_ns - traced->doubted_ns < DOUBT_EVERY_NS)
+			continue;
+		__atomic_add_fetch(&tracer->bpf->bss->code_epoch[index], 1, __ATOMIC_SEQ_CST);
+		traced->doubted_ns = now_ns;
+	}
 }
 
 int tracer__poll(struct tracer *tracer, int timeout_ms)
 {
 	int n;
 
-	tracer->drain_until_ns = now_ns() + (timeout_ms + 100) * 1000000ULL;
+	for (size_t i = 0; i < tracer->target_count; i++) {
+		if (tracer__replaced(tracer, i))
+			continue;
+		probes__heal(tracer, i);
+		doubt_code(tracer, i);
+	}
+	tracer->drain_until_ns = clock__ns() + (timeout_ms + 100) * 1000000ULL;
 	n = ring_buffer__poll(tracer->ring, timeout_ms);
+	ring_buffer__consume(tracer->ring); /* page faults do not wake us */
 	return n < 0 && n != -EINTR && n != -EAGAIN ? n : 0;
 }
 
 /* A ring is drained until it is empty; a busy target could fill it as fast for ever. */
 int tracer__keep_draining(const struct tracer *tracer)
 {
-	return now_ns() > tracer->drain_until_ns ? -EAGAIN : 0;
+	return clock__ns() > tracer->drain_until_ns ? -EAGAIN : 0;
 }
 
 bool tracer__replaced(const struct tracer *tracer, __u32 index)
 {
 	return index < tracer->target_count && tracer->bpf->bss->replaced[index];
+}
+
+/* After the ring was emptied: a page that is there and has no record by then was left out of the sample. */
+static void look_at_pages(struct tracer *tracer, bool everything)
+{
+	tracer->drain_until_ns = clock__ns() + 500000000;
+	ring_buffer__consume(tracer->ring);
+	for (size_t i = 0; i < tracer->target_count; i++)
+		if (!tracer__replaced(tracer, i))
+			faults__look(tracer->targets[i].faults, tracer->targets[i].maps,
+				     everything);
 }
 
 void tracer__deactivate(struct tracer *tracer)
@@ -246,6 +368,7 @@ void tracer__deactivate(struct tracer *tracer)
 	for (size_t i = 0; i < tracer->target_count; i++)
 		if (!tracer__replaced(tracer, i))
 			space__look(&tracer->targets[i]);
+	look_at_pages(tracer, true);
 	__atomic_store_n(&tracer->bpf->bss->active, 0, __ATOMIC_SEQ_CST);
 	/* A program that passed the test of `active` may still run: let it finish. */
 	usleep(20000);
@@ -257,12 +380,15 @@ void tracer__free(struct tracer *tracer)
 		return;
 	tracer__deactivate(tracer);
 	probes__detach(tracer);
+	for (size_t i = 0; i < tracer->link_count; i++)
+		bpf_link__destroy(tracer->links[i]);
 	free(tracer->links);
 	ring_buffer__free(tracer->ring);
 	pyleak_bpf__destroy(tracer->bpf);
 	for (size_t i = 0; i < tracer->target_count; i++) {
 		extents__free(tracer->targets[i].space);
 		proc_maps__free(tracer->targets[i].maps);
+		faults__close(tracer->targets[i].faults);
 	}
 	names__free(&tracer->names);
 	free(tracer);
