@@ -20,6 +20,7 @@
 #include "heap/pools.h"
 #include "heap/rss.h"
 #include "lib/clock.h"
+#include "lib/kernel.h"
 #include "lib/log.h"
 #include "outputs.h"
 #include "plan/planner.h"
@@ -131,20 +132,11 @@ static bool is_python(pid_t pid)
 	return found;
 }
 
-static __u32 kernel_version(void)
-{
-	unsigned int major = 0, minor = 0, patch = 0;
-	struct utsname name;
-
-	if (uname(&name) || sscanf(name.release, "%u.%u.%u", &major, &minor, &patch) < 2)
-		return 0;
-	return major << 16 | minor << 8 | (patch < 255 ? patch : 255);
-}
-
 static int make_plan(struct subject *subject)
 {
+	struct utsname host;
 	struct plan_options options = {
-		.kernel = kernel_version(),
+		.kernel = uname(&host) ? 0 : kernel__version(host.release),
 		.no_return_probes = target__return_probe_hazard(subject->target),
 	};
 	int err = plan__make(subject->target, &options, &subject->plan);

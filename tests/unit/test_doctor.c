@@ -17,6 +17,7 @@
 #include <linux/bpf.h>
 
 #include "doctor/private.h"
+#include "lib/kernel.h"
 #include "doctor/try.h"
 #include "lib/text.h"
 
@@ -247,13 +248,13 @@ static void unknown_is_null_in_json(void **state)
 static void reads_versions(void **state)
 {
 	(void)state;
-	assert_int_equal(doctor__kernel_version("6.18.44-fc-v595"), 0x06122c);
-	assert_int_equal(doctor__kernel_version("6.1.0-29-amd64"), 0x060100);
-	assert_int_equal(doctor__kernel_version("5.10.300"), 0x050aff);
-	assert_int_equal(doctor__kernel_version("6.12"), 0x060c00);
-	assert_int_equal(doctor__kernel_version("nonsense"), 0);
-	assert_int_equal(doctor__kernel_version("6"), 0);
-	assert_int_equal(doctor__kernel_version("999.1"), 0);
+	assert_int_equal(kernel__version("6.18.44-fc-v595"), 0x06122c);
+	assert_int_equal(kernel__version("6.1.0-29-amd64"), 0x060100);
+	assert_int_equal(kernel__version("5.10.300"), 0x050aff);
+	assert_int_equal(kernel__version("6.12"), 0x060c00);
+	assert_int_equal(kernel__version("nonsense"), 0);
+	assert_int_equal(kernel__version("6"), 0);
+	assert_int_equal(kernel__version("999.1"), 0);
 }
 
 static void counts_cpus(void **state)

@@ -7,6 +7,7 @@
  * Versions: the commits that brought each feature, by the kernel's tags; bcc, docs/kernel-versions.md.
  */
 #include "doctor/private.h"
+#include "lib/kernel.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -64,19 +65,10 @@ static void conclude(struct finding *finding, int result, const char *remedy)
 	}
 }
 
-__u32 doctor__kernel_version(const char *release)
-{
-	unsigned int major = 0, minor = 0, patch = 0;
-
-	if (sscanf(release, "%u.%u.%u", &major, &minor, &patch) < 2 || major > 255 || minor > 255)
-		return 0;
-	return major << 16 | minor << 8 | (patch < 255 ? patch : 255);
-}
-
 static void run_version(struct finding *finding)
 {
 	struct utsname host;
-	__u32 version = uname(&host) ? 0 : doctor__kernel_version(host.release);
+	__u32 version = uname(&host) ? 0 : kernel__version(host.release);
 
 	conclude(finding, version >= OLDEST_KERNEL, "a newer kernel is needed");
 }

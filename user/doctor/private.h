@@ -73,9 +73,6 @@ struct doctor {
 	size_t diagnosis_count;
 };
 
-/* (major << 16) | (minor << 8) | patch, as plan_options.kernel; 0 = cannot be told. Pure. */
-__u32 doctor__kernel_version(const char *release);
-
 /* CPUs in a list of the kernel's: "0-3,8" is five; -1 where it is no such list. Pure. */
 int doctor__count_cpus(const char *list);
 

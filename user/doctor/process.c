@@ -3,6 +3,7 @@
  * doctor_process.c - what a process is to us: its Python, its allocators, and the probes that it would get
  */
 #include "doctor/private.h"
+#include "lib/kernel.h"
 
 #include <errno.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static void look_at_heap(struct diagnosis *diagnosis)
 static int make_plan(const struct doctor *doctor, struct diagnosis *diagnosis)
 {
 	struct plan_options options = {
-		.kernel = doctor__kernel_version(doctor->host.release),
+		.kernel = kernel__version(doctor->host.release),
 		.no_return_probes = diagnosis->return_probe_hazard,
 	};
 	int err = plan__make(diagnosis->target, &options, &diagnosis->plan);

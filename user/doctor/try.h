@@ -41,12 +41,11 @@ int try__tracepoint(const char *category, const char *name, void (*trigger)(void
 /* A program on a raw tracepoint runs. */
 int try__raw_tracepoint(const char *name, void (*trigger)(void));
 
-/* Among doctor_try_*.c: perf events of this thread, enabled; a descriptor or -errno. */
+/* Among try_*.c: perf events of this thread, enabled; a descriptor or -errno. */
 int try__open_uprobe(void (*function)(void));
 int try__open_tracepoint(const char *category, const char *name);
 
-/* The function that is probed, and where a function is in our file: 0 or -errno. */
+/* The function that is probed. */
 void try__probed(void);
-int try__file_offset(void (*function)(void), __u64 *offset);
 
 #endif

@@ -5,6 +5,7 @@
  * By the bare system call: libbpf belongs to trace/, and would put its own checks between the kernel's answer and us.
  */
 #include "doctor/try.h"
+#include "lib/proc_maps.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -263,7 +264,7 @@ int try__uprobe_multi(void)
 
 	if (uprobe_multi__supported())
 		return 1;
-	result = try__file_offset(try__probed, &offset);
+	result = proc_maps__own_offset(try__probed, &offset);
 	if (result)
 		return result;
 	result = note = make_note();

@@ -53,24 +53,6 @@ static __u64 count_of(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-int try__file_offset(void (*function)(void), __u64 *offset)
-{
-	__u64 address = (uintptr_t)function;
-	const struct mapping *mapping;
-	struct proc_maps *maps;
-	int err = proc_maps__read(getpid(), &maps);
-
-	if (err)
-		return err;
-	mapping = proc_maps__find(maps, address);
-	if (mapping)
-		*offset = address - mapping->start + mapping->offset;
-	else
-		err = -ENOENT;
-	proc_maps__free(maps);
-	return err;
-}
-
 int try__open_uprobe(void (*function)(void))
 {
 	struct perf_event_attr attr = {.uprobe_path = (uintptr_t) "/proc/self/exe"};
@@ -80,7 +62,7 @@ int try__open_uprobe(void (*function)(void))
 
 	if (type < 0)
 		return type;
-	err = try__file_offset(function, &offset);
+	err = proc_maps__own_offset(function, &offset);
 	if (err)
 		return err;
 	attr.type = type;

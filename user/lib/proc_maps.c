@@ -13,6 +13,7 @@
 #include "lib/proc_maps.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,4 +274,22 @@ const struct mapping *proc_maps__find(const struct proc_maps *maps, __u64 addres
 			return m;
 	}
 	return NULL;
+}
+
+int proc_maps__own_offset(void (*function)(void), __u64 *offset)
+{
+	__u64 address = (uintptr_t)function;
+	const struct mapping *mapping;
+	struct proc_maps *maps;
+	int err = proc_maps__read(getpid(), &maps);
+
+	if (err)
+		return err;
+	mapping = proc_maps__find(maps, address);
+	if (mapping)
+		*offset = address - mapping->start + mapping->offset;
+	else
+		err = -ENOENT;
+	proc_maps__free(maps);
+	return err;
 }

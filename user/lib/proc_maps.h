@@ -45,4 +45,7 @@ const struct mapping *proc_maps__find(const struct proc_maps *maps, __u64 addres
  */
 int proc_maps__parse(const char *text, size_t length, struct proc_maps **maps);
 
+/* File offset of a function of our own program, for a probe on it. 0, -ENOENT, or as proc_maps__read(). */
+int proc_maps__own_offset(void (*function)(void), __u64 *offset);
+
 #endif

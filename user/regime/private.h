@@ -65,7 +65,7 @@ struct regime {
 	struct layer_regime layers[HEAP_LAYERS];
 	struct governor_decision decision;
 	double step_at_s, checked_at_s; /* when it last stepped, last looked at the costs */
-	double cpu_at_step_s, cpu_at_check_s, cpu_at_start_s;
+	double cpu_at_step_s, cpu_at_check_s;
 	struct tally at_check[HEAP_LAYERS];
 	double work_s;                     /* the target's own time since the beginning */
 	double follow_up_at_s;             /* when to ask the heap next, 0 = not asked for */

@@ -120,7 +120,7 @@ int regime__start(struct regime *r)
 	r->started = true;
 	r->step_at_s = r->checked_at_s = clock__s();
 	clock__process_cpu(r->target->pid, &r->cpu_at_step_s);
-	r->cpu_at_check_s = r->cpu_at_start_s = r->cpu_at_step_s;
+	r->cpu_at_check_s = r->cpu_at_step_s;
 	switch (r->options.mode) {
 	case TRACE_EXACT:
 		return always(r, LAYER_EXACT, 0);

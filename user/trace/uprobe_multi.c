@@ -101,25 +101,6 @@ static void *call_probed(void *unused)
 	return unused;
 }
 
-/* File offset of probed() in our executable. 0 or -errno. */
-static int probed_offset(__u64 *offset)
-{
-	__u64 address = (uintptr_t)probed;
-	const struct mapping *mapping;
-	struct proc_maps *maps;
-	int err = proc_maps__read(getpid(), &maps);
-
-	if (err)
-		return err;
-	mapping = proc_maps__find(maps, address);
-	if (mapping)
-		*offset = address - mapping->start + mapping->offset;
-	else
-		err = -ENOENT;
-	proc_maps__free(maps);
-	return err;
-}
-
 /* A program that adds one to the only element of map_fd. Descriptor or -errno. */
 static int load_counter(int map_fd)
 {
@@ -171,7 +152,7 @@ bool uprobe_multi__supported(void)
 	__u64 offset;
 	int map_fd, prog_fd;
 
-	if (probed_offset(&offset))
+	if (proc_maps__own_offset(probed, &offset))
 		return false;
 	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pyleak_count", sizeof(__u32), sizeof(__u64), 1,
 				NULL);
