@@ -105,26 +105,51 @@ __noinline int announce_row(__u32 target, __u32 domain, __u64 hash)
 	return 0;
 }
 
-/* py_stack_hash() of the current thread; a function of its own for the same reason, and for its room on the stack. */
-__noinline __u64 stack_hash(__u32 target)
+/*
+ * The current thread's PyThreadState. Where it is to be found is looked up again when code objects have gone, as they do when
+ * an interpreter is finalized.
+ */
+static __always_inline __u64 current_tstate(struct thread_state *thread,
+					    const struct target_config *config, __u32 epoch)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct target_config *config = target_config(target);
 
-	return config ? py_stack_hash(config, py_tstate(config, thread_pointer(task))) : 0;
+	if (config->tstate_method != TSTATE_TSD_GLIBC)
+		return py_tstate(config, thread_pointer(task));
+	if (!thread->slot || thread->slot_epoch != epoch) {
+		thread->slot = py_tsd_slot(config, thread_pointer(task));
+		thread->slot_epoch = epoch;
+	}
+	return tstate_in_slot(thread->slot);
+}
+
+/* py_stack_hash() of the current thread; a function of its own for the same reason, and for its room on the stack. */
+__noinline __u64 stack_hash(struct thread_state *thread)
+{
+	struct target_config *config;
+	__u32 target;
+
+	if (!thread)
+		return 0;
+	target = bounded(thread->target, MAX_TARGETS);
+	config = target_config(target);
+	return config ? py_stack_hash(config, current_tstate(thread, config, code_epoch[target]),
+				      &thread->windows)
+		      : 0;
 }
 
 /* The row that sums up for the current stack, and its hash; the one of hash 0 where there is no room. */
-static __always_inline struct stack_totals *event_stack(__u32 target, __u32 domain, __u64 caller,
-							__u64 *hash)
+static __always_inline struct stack_totals *event_stack(struct thread_state *thread, __u32 domain,
+							__u64 caller, __u64 *hash)
 {
+	__u32 target = thread->target;
 	struct stack_key key = {.target = target, .domain = domain};
 	struct stack_totals *row;
 
 	*hash = 0;
 	if (target >= MAX_TARGETS)
 		return 0;
-	key.hash = hash_mix(stack_hash(target), caller) | 1;
+	key.hash = hash_mix(stack_hash(thread), caller) | 1;
 	row = bpf_map_lookup_elem(&stacks, &key);
 	if (!row || row->epoch != code_epoch[bounded(target, MAX_TARGETS)]) {
 		key.hash = settle_stack(target, domain, key.hash, caller);
@@ -189,8 +214,6 @@ static __always_inline void add_alloc(struct stack_totals *row, const struct liv
 	bytes = stands_for(block, &blocks);
 	__sync_fetch_and_add(&row->alloc_bytes, bytes);
 	__sync_fetch_and_add(&row->alloc_count, blocks);
-	if (block->mean)
-		__sync_fetch_and_add(&row->alloc_variance, sample_variance_for(bytes, block->size));
 }
 
 static __always_inline void add_free(const struct live_block *block, __u32 target)
@@ -231,15 +254,16 @@ static __always_inline void put_back_block(__u32 target, __u64 addr, const struc
 }
 
 /* Enters a new block of the heap, allocated by the current stack. */
-static __always_inline void record_block(__u32 target, __u32 domain, __u64 addr, __u64 size,
-					 __u64 caller, __u32 mean)
+static __always_inline void record_block(struct thread_state *thread, __u32 domain, __u64 addr,
+					 __u64 size, __u64 caller, __u32 mean)
 {
+	__u32 target = thread->target;
 	struct live_block block = {.size = size, .domain = domain, .mean = mean}, old;
 	struct live_key key = {.addr = addr, .target = target};
 	struct stack_totals *row;
 	int err;
 
-	row = event_stack(target, domain, caller, &block.stack);
+	row = event_stack(thread, domain, caller, &block.stack);
 	block.born_ns = bpf_ktime_get_ns();
 	err = bpf_map_update_elem(&live, &key, &block, BPF_NOEXIST);
 	if (err && take_block(target, addr, &old)) {

@@ -36,12 +36,11 @@
 #define FAULTS_WAKE_AT (SPACE_RING_BYTES / 8)
 
 /*
- * What records may cost on each processor, in nanoseconds per window; 0 = every fault is recorded. What windows have not used
- * is saved up to fault_burst_ns: a program that grows, and does not take and give back memory all the time, is recorded in
- * full. Set by user space before loading.
+ * What records may cost on each processor, in nanoseconds per window. What windows have not used is saved up to
+ * FAULT_BURST_NS: a program that grows, and does not take and give back memory all the time, is recorded in full.
  */
-const volatile __u64 fault_budget_ns = FAULT_WINDOW_NS / 200;
-const volatile __u64 fault_burst_ns = 5 * FAULT_WINDOW_NS;
+#define FAULT_BUDGET_NS (FAULT_WINDOW_NS / 200)
+#define FAULT_BURST_NS (5 * FAULT_WINDOW_NS)
 
 struct fault_pace {
 	__u64 window_end_ns; /* CLOCK_MONOTONIC */
@@ -67,15 +66,15 @@ static __always_inline void open_window(struct fault_pace *pace, __u64 now)
 {
 	__u64 idle = (now - pace->window_end_ns) / FAULT_WINDOW_NS; /* windows without a record */
 	__u64 all_ns = idle ? 0 : pace->seen * pace->record_ns;
-	__s64 credit = pace->credit_ns, most = fault_burst_ns;
+	__s64 credit = pace->credit_ns, most = FAULT_BURST_NS;
 	__u32 shift = 0;
 
-	if (idle > fault_burst_ns / fault_budget_ns)
+	if (idle > FAULT_BURST_NS / FAULT_BUDGET_NS)
 		credit = most;
 	else
-		credit += (idle + 1) * fault_budget_ns;
+		credit += (idle + 1) * FAULT_BUDGET_NS;
 	for (int i = 0; i < FAULT_SHIFT_MAX; i++)
-		if (credit <= 2 * (__s64)fault_budget_ns && all_ns >> shift > fault_budget_ns)
+		if (credit <= 2 * (__s64)FAULT_BUDGET_NS && all_ns >> shift > FAULT_BUDGET_NS)
 			shift++;
 	pace->credit_ns = credit > most ? most : credit;
 	pace->shift = shift;
@@ -92,7 +91,7 @@ static __always_inline __u32 fault_weight(struct fault_pace *pace, __u64 *now)
 		return 0;
 	}
 	*now = bpf_ktime_get_ns();
-	if (*now >= pace->window_end_ns && fault_budget_ns)
+	if (*now >= pace->window_end_ns)
 		open_window(pace, *now);
 	return 1U << (pace->shift & 31);
 }
@@ -101,11 +100,9 @@ static __always_inline __u32 fault_weight(struct fault_pace *pace, __u64 *now)
 static __always_inline __u64 pay(struct fault_pace *pace, __u64 before)
 {
 	__u64 cost = bpf_ktime_get_ns() - before;
-	__s64 budget = fault_budget_ns;
+	__s64 budget = FAULT_BUDGET_NS;
 	__u32 span;
 
-	if (!budget)
-		return cost;
 	pace->record_ns = (7 * pace->record_ns + cost) / 8;
 	pace->spent_ns += cost;
 	pace->credit_ns -= cost;
@@ -115,7 +112,7 @@ static __always_inline __u64 pay(struct fault_pace *pace, __u64 before)
 	}
 	if (pace->credit_ns < -budget)
 		pace->credit_ns = -budget;
-	if (pace->spent_ns > fault_budget_ns && pace->shift < FAULT_SHIFT_MAX) {
+	if (pace->spent_ns > FAULT_BUDGET_NS && pace->shift < FAULT_SHIFT_MAX) {
 		pace->shift++;
 		pace->spent_ns = 0;
 	}
@@ -140,13 +137,14 @@ static __always_inline __u64 fault_stack(__u32 target)
 {
 	struct target_config *config = target_config(target);
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *thread = thread_state(target);
 	__u64 hash, caller = 0;
 
-	if (!config)
+	if (!config || !thread)
 		return 0;
-	if (!py_tstate(config, thread_pointer(task)))
+	if (!current_tstate(thread, config, code_epoch[bounded(target, MAX_TARGETS)]))
 		caller = PT_REGS_IP_CORE((struct pt_regs *)bpf_task_pt_regs(task));
-	event_stack(target, DOMAIN_RSS, caller, &hash);
+	event_stack(thread, DOMAIN_RSS, caller, &hash);
 	return hash;
 }
 

@@ -127,25 +127,31 @@ static __always_inline void release(const struct live_block *block, __u32 target
 		count(COUNT_OBJECT_FREES, target, 1);
 }
 
+/* leaf: COOKIE_LEAF. The release of a known block then says nothing about others. */
 static __always_inline void heap_free(struct pt_regs *ctx, const volatile struct hook *hook,
-				      __u32 target, __u32 mean)
+				      __u32 target, __u64 leaf, __u32 mean)
 {
 	__u64 ptr = argument(ctx, hook->ptr_arg);
 	struct thread_state *thread;
 	struct live_block block;
+	int known;
 
 	if (!ptr)
 		return;
 	forget_code(target, ptr);
+	known = take_block(target, ptr, &block);
+	if (known)
+		release(&block, target);
+	/* Of a sample most are unknown, which says nothing either. */
+	if (leaf && (known || mean))
+		return;
 	thread = thread_state(target);
 	if (!thread)
 		return;
-	if (!take_block(target, ptr, &block)) {
+	if (known)
+		release_known(thread, ptr);
+	else
 		release_unknown(thread, ptr, hook->domain, mean);
-		return;
-	}
-	release(&block, target);
-	release_known(thread, ptr);
 }
 
 /* Calls of a time when this layer was traced before: most have returned meanwhile, unseen. */
@@ -166,47 +172,56 @@ static __always_inline void forget_calls(struct thread_state *thread)
 	thread->turn = turn;
 }
 
-/* sp: the stack pointer at the function's first instruction, wherever the probe is. */
-static __always_inline void heap_enter(struct pt_regs *ctx, const volatile struct hook *hook,
-				       __u32 index, __u32 target, __u64 sp, __u32 mean)
+/*
+ * sp: the stack pointer at the function's first instruction, wherever the probe is. leaf: COOKIE_LEAF. Returns
+ * whether nobody needs to see the call return.
+ */
+static __always_inline int heap_enter(struct pt_regs *ctx, const volatile struct hook *hook,
+				      __u32 index, __u32 target, __u64 sp, __u64 leaf, __u32 mean)
 {
 	struct thread_state *thread = thread_state(target);
+	__u64 size = asked_size(ctx, hook);
 	struct pending_call *call, *outer;
+	__u32 sampled;
 
 	if (!thread)
-		return;
+		return 1;
 	forget_calls(thread);
 	drop_passed(thread, sp, index);
-	if (!thread->depth && caller_of(ctx, sp, &thread->caller)) {
+	/* One decision for a block, however many functions it goes through. */
+	outer = pending_at(thread, thread->depth - 1);
+	sampled = outer ? outer->sampled : is_sampled(target, HEAP_LAYER_RAW, mean, size);
+	if (leaf && !outer && !sampled)
+		return 1;
+	if (!outer)
 		thread->caller = 0;
+	/* A leaf's return probe will know it without a read. */
+	if (!outer && !leaf && caller_of(ctx, sp, &thread->caller))
 		count(LOST_UNREADABLE_ARGUMENT, target, 1);
-	}
 	call = pending_at(thread, thread->depth);
 	if (!call) {
 		count(LOST_NEST_FULL, target, 1);
-		return;
+		return 1;
 	}
 	call->sp = sp;
 	call->hook = index;
-	call->size = asked_size(ctx, hook);
+	call->size = size;
 	call->ptr = argument(ctx, hook->ptr_arg);
 	call->old_taken = 0;
 	call->has_inner = 0;
 	call->inner_saw_ptr = 0;
 	call->ptr_is_outers = 0;
-	/* One decision for a block, however many functions it goes through. */
-	outer = pending_at(thread, thread->depth - 1);
 	if (outer && !outer->has_inner)
 		outer->inner_ns = bpf_ktime_get_ns();
 	call->mean = mean;
-	call->sampled =
-		outer ? outer->sampled : is_sampled(target, HEAP_LAYER_RAW, mean, call->size);
+	call->sampled = sampled;
 	if (hook->role == HOOK_REALLOC && call->ptr) {
 		call->old_taken = take_block(target, call->ptr, &call->old);
 		if (!call->old_taken)
 			call->ptr_is_outers = outer_has(thread, call->ptr);
 	}
 	thread->depth++;
+	return 0;
 }
 
 /* The pending call that returns now; NULL where its entry was not seen. */
@@ -267,22 +282,26 @@ static __always_inline int recorded_inside(struct thread_state *thread, struct p
 }
 
 static __always_inline void record_call(struct thread_state *thread, __u32 domain, __u64 addr,
-					const struct pending_call *call, __u32 mean)
+					const struct pending_call *call, __u64 caller, __u32 mean)
 {
-	struct target_config *config = target_config(thread->target);
+	struct target_config *config;
 
 	if (domain == DOMAIN_OBJECT) {
 		count(COUNT_OBJECT_ALLOCS, thread->target, 1);
+		config = target_config(thread->target);
 		if (config && config->flags & TARGET_OBJECT_COUNT_ONLY)
 			return;
 	}
 	if (call->sampled)
-		record_block(thread->target, domain, addr, call->size, thread->caller, mean);
+		record_block(thread, domain, addr, call->size, caller, mean);
 }
 
-/* sp: as in heap_enter(); result: what the function returns. */
+/*
+ * sp: as in heap_enter(); result: what the function returns; caller: where to, 0 = not known. Where calls are inside one
+ * another, the outermost one's caller counts.
+ */
 static __always_inline void heap_exit(const volatile struct hook *hook, __u32 index, __u32 target,
-				      __u64 sp, __u64 result, __u32 mean)
+				      __u64 sp, __u64 result, __u64 caller, __u32 mean)
 {
 	struct thread_state *thread = thread_state(target);
 	struct pending_call *call, *outer;
@@ -309,7 +328,9 @@ static __always_inline void heap_exit(const volatile struct hook *hook, __u32 in
 		thread->last_free = 0;
 
 	if (!recorded_inside(thread, call, addr)) {
-		record_call(thread, hook->domain, addr, call, mean);
+		if (thread->depth || !caller)
+			caller = thread->caller;
+		record_call(thread, hook->domain, addr, call, caller, mean);
 		call->inner_addr = addr;
 		call->inner_size = call->size;
 	}

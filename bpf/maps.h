@@ -39,9 +39,12 @@ struct pending_syscall {
 struct thread_state {
 	__u32 depth; /* calls in pending[] */
 	__u32 target;
-	__u32 turn;                /* raw_turn[target] when pending[] was used last */
-	__u32 epoch;               /* code_epoch[target] before stack was walked */
-	__u64 caller;              /* of the outermost pending call */
+	__u32 turn;       /* raw_turn[target] when pending[] was used last */
+	__u32 epoch;      /* code_epoch[target] before stack was walked */
+	__u64 caller;     /* of the outermost pending call */
+	__u64 slot;       /* where its PyThreadState is looked up, 0 = not known ... */
+	__u32 slot_epoch; /* ... and code_epoch[target] at that time */
+	__u32 _pad;
 	__u64 last_free;           /* last address whose release was seen ... */
 	__u32 last_free_domain;    /* ... by a function of this layer ... */
 	__u32 last_free_unmatched; /* ... and whether it was unknown to us */

@@ -23,12 +23,17 @@
 
 static __always_inline int record_pool_block(__u32 target, __u64 block, __u32 class, __u32 mean)
 {
+	struct thread_state *thread;
+
 	if (class >= POOL_CLASSES) {
 		count(LOST_UNREADABLE_ARGUMENT, target, 1);
 		return 0;
 	}
-	if (is_sampled(target, HEAP_LAYER_OBJECT, mean, CLASS_SIZE(class)))
-		record_block(target, DOMAIN_OBJECT, block, CLASS_SIZE(class), 0, mean);
+	if (!is_sampled(target, HEAP_LAYER_OBJECT, mean, CLASS_SIZE(class)))
+		return 0;
+	thread = thread_state(target);
+	if (thread)
+		record_block(thread, DOMAIN_OBJECT, block, CLASS_SIZE(class), 0, mean);
 	return 0;
 }
 

@@ -32,7 +32,11 @@
 /* Room for a field that begins in the window's last byte. */
 #define WINDOW_SLACK 8
 
+/* Bytes that stack_hash's walk reads at once; a power of two. */
+#define STACK_WINDOW 512
+
 struct py_windows {
+	__u8 stack[STACK_WINDOW + WINDOW_SLACK] __attribute__((aligned(8)));
 	__u8 frame[PY_FRAME_WINDOW + WINDOW_SLACK] __attribute__((aligned(8)));
 	__u8 code[PY_CODE_WINDOW + WINDOW_SLACK] __attribute__((aligned(8)));
 };
@@ -64,20 +68,33 @@ static __always_inline __u8 window_u8(const __u8 *window, __u32 offset, __u32 ba
 	return *(window + bounded(offset - base, PY_FRAME_WINDOW));
 }
 
-/* pthread_getspecific() of glibc: 32 keys in the thread itself, further ones in blocks of 32. */
-static __always_inline __u64 tstate_from_tsd(const struct target_config *config, __u64 thread,
-					     __u32 key)
+/*
+ * Where pthread_getspecific() of glibc finds the thread's PyThreadState: 32 keys are in the thread itself, further ones in
+ * blocks of 32. 0 = nowhere yet. Stays the same until the interpreter is finalized and begun again.
+ */
+static __always_inline __u64 py_tsd_slot(const struct target_config *config, __u64 thread)
 {
-	__u64 slots = thread + config->tsd_first_block, tstate = 0;
+	__u64 slots = thread + config->tsd_first_block;
+	struct {
+		__s32 initialized;
+		__u32 key;
+	} tss = {};
 
-	if (key >= 1024)
+	if (read_user(&tss, sizeof(tss), config->runtime + config->layout.runtime_tss_key) ||
+	    !tss.initialized || tss.key >= 1024)
 		return 0;
-	if (key >= 32 &&
-	    read_user(&slots, sizeof(slots), thread + config->tsd_blocks + 8 * (key / 32)))
+	if (tss.key >= 32 &&
+	    read_user(&slots, sizeof(slots), thread + config->tsd_blocks + 8 * (tss.key / 32)))
 		return 0;
-	if (!slots)
-		return 0;
-	read_user(&tstate, sizeof(tstate), slots + 16 * (key % 32) + 8);
+	return slots ? slots + 16 * (tss.key % 32) + 8 : 0;
+}
+
+static __always_inline __u64 tstate_in_slot(__u64 slot)
+{
+	__u64 tstate = 0;
+
+	if (slot)
+		read_user(&tstate, sizeof(tstate), slot);
 	return tstate;
 }
 
@@ -106,18 +123,8 @@ static __always_inline __u64 tstate_from_list(const struct target_config *config
 /* The PyThreadState of the thread whose thread pointer this is; 0 = it has none. */
 static __always_inline __u64 py_tstate(const struct target_config *config, __u64 thread)
 {
-	struct {
-		__s32 initialized;
-		__u32 key;
-	} tss = {};
-
-	if (config->tstate_method == TSTATE_TSD_GLIBC) {
-		if (read_user(&tss, sizeof(tss),
-			      config->runtime + config->layout.runtime_tss_key) ||
-		    !tss.initialized)
-			return 0;
-		return tstate_from_tsd(config, thread, tss.key);
-	}
+	if (config->tstate_method == TSTATE_TSD_GLIBC)
+		return tstate_in_slot(py_tsd_slot(config, thread));
 	if (config->tstate_method == TSTATE_LIST)
 		return tstate_from_list(config, thread);
 	return 0;
@@ -205,41 +212,83 @@ static __always_inline int code_identity(const struct py_layout *layout, struct 
 	return 0;
 }
 
+/* The same of the window that many frames are in. */
+static __always_inline __u64 stack_window_u64(const __u8 *window, __u64 at)
+{
+	return *(const __u64 *)(window + masked(at, STACK_WINDOW - 8));
+}
+
+static __always_inline __u32 stack_window_u32(const __u8 *window, __u64 at)
+{
+	return *(const __u32 *)(window + masked(at, STACK_WINDOW - 4));
+}
+
+static __always_inline __u8 stack_window_u8(const __u8 *window, __u64 at)
+{
+	return *(window + bounded(at, STACK_WINDOW));
+}
+
 /* Frames that one call of hash_frames() takes; few enough to be open-coded, many enough for most stacks. */
 #define HASH_TURNS 32
 
 struct hash_walk {
 	const struct target_config *config;
+	struct py_windows *windows;
 	__u64 frame, hash;
+	__u64 from; /* address of the first byte in windows->stack ... */
+	__u64 room; /* ... where frames may begin in it: at 0 .. room - 1 */
 };
+
+/* The user's page that the window must not reach below of: that is there, as the frame is. */
+#define WALK_PAGE 4096ULL
+
+/*
+ * Reads the frame, and where frames lie one behind the other (3.11 and later, a called one above its caller's) what is
+ * below it as well: a read costs some 50 ns, however much it brings.
+ */
+static __always_inline int fill_stack_window(struct hash_walk *walk)
+{
+	const struct py_layout *layout = &walk->config->layout;
+	__u32 size = bounded(layout->frame_window_len, PY_FRAME_WINDOW);
+	__u64 begin = walk->frame + layout->frame_window, below = 0;
+
+	if (layout->instr_kind == PY_INSTR_POINTER) {
+		below = begin & (WALK_PAGE - 1);
+		if (below > STACK_WINDOW - PY_FRAME_WINDOW)
+			below = STACK_WINDOW - PY_FRAME_WINDOW;
+	}
+	walk->from = begin - below;
+	walk->room = below + 1;
+	return read_user(walk->windows->stack, bounded(below + size, STACK_WINDOW), walk->from);
+}
 
 /* The next frames; 1 = that was all. */
 static long hash_frames(__u32 turn, struct hash_walk *walk)
 {
 	const struct py_layout *layout = &walk->config->layout;
-	__u8 window[PY_FRAME_WINDOW] __attribute__((aligned(8))) = {};
-	__u32 size = bounded(layout->frame_window_len, PY_FRAME_WINDOW);
-	__u32 base = layout->frame_window;
-	__u64 frame = walk->frame, hash = walk->hash;
+	const __u8 *window = walk->windows->stack;
+	__u64 hash = walk->hash, base;
 
 	(void)turn;
-	for (int i = 0; i < HASH_TURNS && frame; i++) {
-		if (read_user(window, size, frame + base)) {
+	for (int i = 0; i < HASH_TURNS && walk->frame; i++) {
+		if (walk->frame + layout->frame_window - walk->from >= walk->room &&
+		    fill_stack_window(walk)) {
 			hash = hash_mix(hash, STACK_UNREADABLE);
-			frame = 0;
+			walk->frame = 0;
 			break;
 		}
-		frame = window_u64(window, layout->frame_previous, base);
-		if (window_u8(window, layout->frame_owner, base) >= layout->owner_skip_from)
+		base = walk->from - walk->frame;
+		walk->frame = stack_window_u64(window, layout->frame_previous - base);
+		if (stack_window_u8(window, layout->frame_owner - base) >= layout->owner_skip_from)
 			continue;
-		hash = hash_mix(hash, window_u64(window, layout->frame_code, base));
-		hash = hash_mix(hash, layout->instr_kind == PY_INSTR_INDEX
-					      ? window_u32(window, layout->frame_instr, base)
-					      : window_u64(window, layout->frame_instr, base));
+		hash = hash_mix(hash, stack_window_u64(window, layout->frame_code - base));
+		hash = hash_mix(hash,
+				layout->instr_kind == PY_INSTR_INDEX
+					? stack_window_u32(window, layout->frame_instr - base)
+					: stack_window_u64(window, layout->frame_instr - base));
 	}
-	walk->frame = frame;
 	walk->hash = hash;
-	return !frame;
+	return !walk->frame;
 }
 
 /*
@@ -247,9 +296,10 @@ static long hash_frames(__u32 turn, struct hash_walk *walk)
  * Two stacks differ in it while their code objects live; whether an address stands for the code object that it stood
  * for before is not asked. Whoever needs that looks at py_walk()'s hash, which costs several times as much.
  */
-static __always_inline __u64 py_stack_hash(const struct target_config *config, __u64 tstate)
+static __always_inline __u64 py_stack_hash(const struct target_config *config, __u64 tstate,
+					   struct py_windows *windows)
 {
-	struct hash_walk walk = {.config = config, .hash = 1};
+	struct hash_walk walk = {.config = config, .windows = windows, .hash = 1};
 
 	if (!tstate)
 		return walk.hash;

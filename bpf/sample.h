@@ -137,21 +137,4 @@ static __always_inline __u64 sample_bytes_for(const volatile struct sample_table
 	return bytes < size ? size : bytes;
 }
 
-/*
- * What a recorded block that stands for bytes (see above) adds to the estimated variance of the sum
- * of these, in units of 2^SAMPLE_VARIANCE_SHIFT square bytes, rounded; 0 for one that was recorded
- * for certain, at most mean * mean otherwise.
- */
-static __always_inline __u64 sample_variance_for(__u64 bytes, __u64 size)
-{
-	const __u64 half = 1ULL << (SAMPLE_VARIANCE_SHIFT - 1);
-	__u64 more = bytes - size;
-
-	if (bytes <= size)
-		return 0;
-	if (bytes > (~0ULL - half) / more)
-		return ~0ULL >> SAMPLE_VARIANCE_SHIFT;
-	return (bytes * more + half) >> SAMPLE_VARIANCE_SHIFT;
-}
-
 #endif

@@ -113,13 +113,14 @@ static __always_inline void describe(struct space_message *record,
 }
 
 /* Whose growth it is: walks the stack where the call made address space. */
-static __always_inline void find_owner(struct space_message *record, __u64 ip)
+static __always_inline void find_owner(struct thread_state *thread, struct space_message *record,
+				       __u64 ip)
 {
 	struct stack_totals *row;
 
 	if (!record->grown)
 		return;
-	row = event_stack(record->target, record->domain, ip, &record->stack);
+	row = event_stack(thread, record->domain, ip, &record->stack);
 	if (row) {
 		__sync_fetch_and_add(&row->alloc_bytes, record->grown);
 		__sync_fetch_and_add(&row->alloc_count, COUNT_ONE);
@@ -162,7 +163,7 @@ static __always_inline void space_exit(struct trace_event_raw_sys_exit *ctx)
 	if (!record->op)
 		return;
 	count(COUNT_SYSCALLS, record->target, 1);
-	find_owner(record, call->ip);
+	find_owner(thread, record, call->ip);
 	space_send(record);
 }
 

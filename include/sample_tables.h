@@ -31,9 +31,6 @@
 #define SAMPLE_WEIGHT_STEPS (SAMPLE_CERTAIN << SAMPLE_WEIGHT_BITS)
 #define SAMPLE_WEIGHT_SHIFT 27
 
-/* Sums of variances are in units of 2^16 square bytes. */
-#define SAMPLE_VARIANCE_SHIFT 16
-
 struct sample_tables {
 	/*
 	 * gap[i] = -ln(1 - i / 512) * 2^32, 0 .. ln 2: quantiles of the part of an exponential

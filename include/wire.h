@@ -39,6 +39,7 @@ enum domain {
 
 #define HOOK_ZERO_FREES 1 /* realloc(p, 0) that returns NULL has released p */
 #define HOOK_FAIL_FREES 2 /* any call that returns NULL has */
+#define HOOK_LEAF_GLIBC 4 /* glibc's calls no other function of this table, see COOKIE_LEAF */
 
 struct hook {
 	__u8 role;      /* enum hook_role */
@@ -77,7 +78,7 @@ enum gpr {
 /*
  * A probe's cookie: all that a program must know of the place it is at.
  *	bits 0-7 hook, 8-15 target, 16-23 generation, 24-35 stack pointer delta / 8,
- *	36-40 block register, 41-45 class register
+ *	36-40 block register, 41-45 class register, 46 COOKIE_LEAF
  * The generation tells a probe set from the one that is about to replace it.
  */
 #define PROBE_COOKIE(target, hook, generation, sp_delta, block_reg, class_reg)                     \
@@ -89,6 +90,11 @@ enum gpr {
 #define COOKIE_GENERATION(cookie) ((__u32)((cookie) >> 16) & 0xff)
 #define COOKIE_SP_DELTA(cookie) (((cookie) >> 24 & 0xfff) * 8)
 #define COOKIE_BLOCK_REG(cookie) ((__u32)((cookie) >> 36) & 31)
+/*
+ * The function calls no other one that is probed; of one that allocates, the return is seen by a return probe, which
+ * knows the caller.
+ */
+#define COOKIE_LEAF (1ULL << 46)
 #define COOKIE_CLASS_REG(cookie) ((__u32)((cookie) >> 41) & 31)
 
 /* In the place of a hook's number, at pymalloc's own paths: what block_reg holds. */
@@ -159,7 +165,6 @@ struct stack_totals {
 	__u64 alloc_count;
 	__u64 free_bytes;
 	__u64 free_count;
-	__u64 alloc_variance; /* see sample_variance_for() */
 	__u64 window_bytes;
 	__u64 window_count;
 	__u64 identity; /* of the frames' code objects as well, where the key has but their addresses */
@@ -167,7 +172,7 @@ struct stack_totals {
 	__u16 flags;     /* STACK_* */
 	__u16 announced; /* 1 once its frames are in the names ring */
 };
-_Static_assert(sizeof(struct stack_totals) == 72, "stack_totals");
+_Static_assert(sizeof(struct stack_totals) == 64, "stack_totals");
 
 /* What a layer's probes do. */
 enum layer_switch {

@@ -4,6 +4,8 @@ import statistics
 import threading
 import time
 
+import bursts
+from activity import Activity
 from measure import Pair, summary
 from place import Unavailable
 from target import Driver, Web
@@ -28,14 +30,18 @@ CORE = ("django", "objects", "containers", "bytearray", "json")
 WITHOUT_S = 1.0  # a phase without the tool, at least
 AT_LEAST = 3  # rounds a phase
 MOST_PAIRS, MOST_PAIRS_QUICK = 10, 3
+# A cell of a tool that works in bursts: without, with, without, with, ... without.
+OFF_S, ON_S = 8.0, 20.0
+SWITCHING_S = 4.0  # putting in and out, about
+LOOK_S = 1.5  # after tracing has started, all of it is the first look
 
 
-def start(bench, workload, tool, traced):
+def start(bench, workload, tool, traced, options=()):
     wrap = tool.wrap if traced and tool.kind == "pair" else None
     place = bench.places[tool.place]
     if workload == "django":
         return Web(place, bench.cpu, wrap, bench.load_cpu)
-    return Driver(place, bench.cpu, workload, wrap=wrap, env=tool.env if wrap else None)
+    return Driver(place, bench.cpu, workload, options, wrap=wrap, env=tool.env if wrap else None)
 
 
 class Budget:
@@ -84,6 +90,46 @@ def switched(bench, workload, tool, budget):
             tool.off()
         target.stop()
     return pairs, details
+
+
+def segment(tool, target, seconds):
+    """The tool in and out while units of work go on; what bursts needs to know, and the details."""
+    begin = time.monotonic()
+    tool.on(target)
+    try:
+        looked = time.monotonic() + LOOK_S
+        activity = Activity(tool.process.pid)
+        time.sleep(seconds)
+        end, busy = time.monotonic(), activity.busy()
+    finally:
+        details = tool.off()
+    return bursts.On(begin, looked, end, time.monotonic(), busy), details
+
+
+def segments_of(bench, seconds):
+    """How many times the tool comes, for how long, and how long it is away before and after."""
+    off_s, on_s = (OFF_S / 2, ON_S / 2) if bench.quick else (OFF_S, ON_S)
+    each = off_s + on_s + SWITCHING_S
+    return max(1, int((seconds - off_s) / each)), on_s, off_s
+
+
+def in_bursts(bench, workload, tool, seconds):
+    """One process that works without a pause, in units of some ms."""
+    times, on_s, off_s = segments_of(bench, seconds)
+    target = start(bench, workload, tool, False, ["fine"])
+    try:
+        target.begin_series()
+        time.sleep(off_s)
+        segments, details = [], []
+        for _ in range(times):
+            segment_, details_ = segment(tool, target, on_s)
+            segments.append(segment_)
+            details.append(details_)
+            time.sleep(off_s)
+        units = target.end_series()
+    finally:
+        target.stop()
+    return units, segments, details
 
 
 def arm(tool, target):
@@ -135,32 +181,66 @@ def quantity(pairs, key):
     return [Pair(*([round_[key] for round_ in phase] for phase in pair)) for pair in pairs]
 
 
+def row_of_pairs(pairs):
+    wall, cpu = (summary(quantity(pairs, key)) for key in ("wall", "cpu"))
+    return {
+        "slowdown": wall["median"],
+        "interval": wall["median_interval"],
+        "cpu_slowdown": cpu["median"],
+        "wall": wall,
+        "cpu": cpu,
+    }
+
+
+def row_of_bursts(units, segments):
+    try:
+        parts = {key: bursts.figures(units, segments, key) for key in ("wall", "cpu")}
+    except ValueError as why:
+        raise Unavailable(str(why)) from None
+    slowdown, *interval = parts["wall"]["slowdown"]
+    cpu_slowdown = parts["cpu"]["slowdown"][0]
+    return {
+        "slowdown": slowdown,
+        "interval": interval,
+        "cpu_slowdown": cpu_slowdown,
+        "bursts": dict(parts, segments=len(segments)),
+    }
+
+
+def pairs_row(bench, workload, tool, seconds):
+    way = switched if tool.kind == "switch" else paired
+    pairs, details = way(bench, workload, tool, Budget(bench, seconds))
+    row = dict(row_of_pairs(pairs), details=details)
+    if workload == "django":
+        row["web"] = dict(web_figures(pairs), cpu=row["cpu"]["mean"])
+    return row
+
+
+def bursts_row(bench, workload, tool, seconds):
+    """Latencies of the web workload come from wrk, in phases of their own."""
+    web = workload == "django"
+    units, segments, details = in_bursts(bench, workload, tool, seconds * (0.8 if web else 1))
+    row = dict(row_of_bursts(units, segments), details=details)
+    if web:
+        row["web"] = pairs_row(bench, workload, tool, seconds * 0.2)["web"]
+    return row
+
+
 def measure(bench, workload, tool, seconds):
     """The row of this cell; raises Unavailable."""
     tool.check()
     begin = time.monotonic()
-    way = switched if tool.kind == "switch" else paired
-    try:
-        pairs, details = way(bench, workload, tool, Budget(bench, seconds))
-    except OSError as error:
-        raise Unavailable("%s: %s" % (type(error).__name__, error)) from error
-    wall = summary(quantity(pairs, "wall"))
     row = {
         "workload": workload,
         "tool": tool.name,
         "place": tool.place,
         "method": "same process" if tool.kind == "switch" else "two processes",
-        "slowdown": wall["mean" if tool.bursts else "median"],
-        "interval": wall["mean_interval" if tool.bursts else "median_interval"],
-        "judged_by": "mean" if tool.bursts else "median",
-        "wall": wall,
-        "cpu": summary(quantity(pairs, "cpu")),
-        "details": details,
-        "took_s": round(time.monotonic() - begin, 1),
     }
-    if workload == "django":
-        row["web"] = web_figures(pairs)
-    return row
+    try:
+        row.update((bursts_row if tool.bursts else pairs_row)(bench, workload, tool, seconds))
+    except OSError as error:
+        raise Unavailable("%s: %s" % (type(error).__name__, error)) from error
+    return dict(row, took_s=round(time.monotonic() - begin, 1))
 
 
 def web_figures(pairs):

@@ -50,7 +50,8 @@ def summary(pairs):
     """
     Figures of one quantity (wall time, CPU time) over a cell's pairs:
         median  slowdown as the ratio of medians: what most rounds feel, blind to rare dear ones
-        mean    as the ratio of means: what all rounds cost together; for tools that work in bursts
+        mean    as the ratio of means: what all rounds cost together
+    (tools whose cost comes in bursts: see bursts.py)
     each with its interval, and the time of a round, without and with, in the unit given.
     """
     without = [value for pair in pairs for value in pair.without]

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
 
+from bursts import Unit
 from place import HERE, Unavailable, environment
 
 HANG = 600  # seconds; a guard against a process that never answers, no figure depends on it
@@ -71,13 +73,17 @@ def end(process, number=signal.SIGTERM, seconds=120):
         return process.wait()
 
 
+def option(given):
+    return given if isinstance(given, str) else "%s=%d" % given
+
+
 class Driver:
     """A workload of workloads/work_*.py."""
 
     def __init__(self, place, cpu, name, options=(), wrap=None, env=None):
         place.check()
         driver = os.path.join(place.workloads, "drive.py")
-        argv = ["-B", "-s", driver, str(cpu), name, *("%s=%d" % pair for pair in options)]
+        argv = ["-B", "-s", driver, str(cpu), name, *map(option, options)]
         argv = wrap(argv) if wrap else [place.python, *argv]
         self.process = subprocess.Popen(
             place.command(argv),
@@ -108,6 +114,19 @@ class Driver:
         done = self.ask("run", seconds, at_least)
         return [{"wall": w / 1e9, "cpu": c / 1e9} for w, c in zip(done["wall"], done["cpu"])]
 
+    def begin_series(self):
+        self.tell("series")
+
+    def end_series(self):
+        """Units of work and, beside each, the shorter of the spins before and after it."""
+        done = self.ask("end")
+        when, cpu = ([value / 1e9 for value in done[key]] for key in ("when", "cpu"))
+        took = [after - before for before, after in zip([0.0] + cpu, cpu)]
+        return [
+            Unit(when[i], when[i] - when[i - 1], took[i], min(took[i - 1], took[i + 1]))
+            for i in range(3, len(when) - 1, 2)
+        ]
+
     def tracemalloc(self, frames):
         self.ask("tracemalloc", frames)
 
@@ -133,6 +152,7 @@ class Web:
     """Django under gunicorn; pid is its one worker; a round is LOAD_S seconds of wrk's load."""
 
     port = 18300
+    client = None
 
     def __init__(self, place, cpu, wrap=None, load_cpu=-1):
         place.check()
@@ -144,7 +164,8 @@ class Web:
         self.load_cpu = load_cpu
         argv = ["-m", "gunicorn", "-b", "127.0.0.1:%d" % Web.port, "service:application"]
         argv = wrap(argv) if wrap else [place.python, "-B", "-s", *argv]
-        self.url = "http://127.0.0.1:%d/" % Web.port
+        self.here = Web.port
+        self.url = "http://127.0.0.1:%d/" % self.here
         self.process = subprocess.Popen(
             place.command(argv, place.workloads + "/site"),
             env=environment(BENCH_CPU=str(cpu)),
@@ -202,8 +223,32 @@ class Web:
             done.append(self.load())
         return done
 
+    def begin_series(self):
+        words = [self.load_cpu, "127.0.0.1:%d" % self.here, self.pid]
+        self.client = subprocess.Popen(
+            [sys.executable, "-B", str(HERE / "client.py"), *map(str, words)],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.answers = Lines(self.client.stdout)
+
+    def end_series(self):
+        """Requests, with the worker's CPU time of each."""
+        self.client.stdin.write("end\n")
+        self.client.stdin.flush()
+        done = self.answers.answer()
+        end(self.client, None)
+        return [
+            Unit(after / 1e9, (after - begin) / 1e9, cpu / 1e9, 0)
+            for (begin, after), cpu in zip(done["when"], done["cpu"])
+        ]
+
     def tracemalloc(self, frames):
         self.get("bench/tracemalloc/%d" % frames)
 
     def stop(self):
+        if self.client:
+            end(self.client)
         end(self.process)

@@ -156,10 +156,6 @@ static void nothing_is_not_zero(void **state)
 	error__estimate(&sum, &estimate);
 	assert_true(estimate.bytes == 0 && estimate.blocks == 0 && estimate.low == 0);
 	assert_true(isnan(estimate.high) && isnan(estimate.error_pct));
-	error__estimate_totals(0, 0, MEAN, &estimate);
-	assert_true(estimate.bytes == 0 && isnan(estimate.high) && isnan(estimate.error_pct));
-	error__estimate_totals(0, 0, 0, &estimate);
-	assert_true(estimate.bytes == 0 && estimate.high == 0);
 }
 
 /* One large block and one tiny: neither hides the other's uncertainty. */
@@ -221,8 +217,6 @@ static void extremes_stay_finite(void **state)
 				assert_true(estimate.high >= estimate.bytes &&
 					    isfinite(estimate.high));
 			}
-			error__estimate_totals(values[i], values[k], MEAN, &estimate);
-			assert_true(estimate.low >= 0 && estimate.low <= estimate.high);
 		}
 	}
 }

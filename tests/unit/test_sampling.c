@@ -148,22 +148,19 @@ static void gap_is_exponential(void **state)
 	assert_true(distance * sqrt(n) < 1.63); /* exceeded once in a hundred */
 }
 
-/* bytes, within 2.1e-5 and half a byte; variance, of those. */
+/* bytes, within 2.1e-5 and half a byte. */
 static void weights_match_libm(void **state)
 {
 	(void)state;
 	for (__u64 mean = 1 << 10; mean <= 64 << 20; mean += mean / 3) {
 		for (double at = 1; at <= 0x1p40; at *= 1.07) {
 			__u64 size = at, got = sample_bytes_for(&tables, size, mean);
-			double want = size / -expm1(-(double)size / mean), variance;
+			double want = size / -expm1(-(double)size / mean);
 
 			assert_true(got >= size);
 			assert_true(fabs(got - want) <= 2.1e-5 * want + 0.5);
 			if (mean >= 8 << 10)
 				assert_true(fabs(got - want) < 1e-4 * want);
-			variance = (double)got * (got - size) / 65536;
-			assert_true(fabs(sample_variance_for(got, size) - variance) <=
-				    0.5 + 1e-9 * variance);
 		}
 	}
 }
@@ -185,10 +182,6 @@ static void weights_at_the_limits(void **state)
 		assert_in_range(sample_bytes_for(&tables, 1, mean), mean, mean + 1);
 		assert_true(sample_gap(&tables, 0, ~0U, mean) <= 23 * mean);
 	}
-	assert_int_equal(sample_variance_for(100, 100), 0);
-	assert_int_equal(sample_variance_for(99, 100), 0);
-	assert_int_equal(sample_variance_for(top, 0), top >> 16);
-	assert_int_equal(sample_variance_for(1ULL << 32, 1ULL << 31), 1ULL << 47);
 }
 
 static void exact_mode_takes_all(void **state)
@@ -316,7 +309,6 @@ struct outcome {
 	double blocks_off, blocks_squares;
 	int seen, below,
 		above;     /* runs that recorded anything; of these, truth below low, above high */
-	int totals_missed; /* of these, not covered by the interval from the kernel's sums */
 	int within_unseen; /* of these, truth in [low, high + what cannot be seen] */
 	double error_pct;
 };
@@ -324,14 +316,13 @@ struct outcome {
 static void sample_once(int n, struct outcome *outcome)
 {
 	struct sample_countdown countdown = {};
-	struct error_estimate estimate, totals;
-	__u64 truth = 0, live = 0, bytes = 0, variance = 0, coins = 0;
+	struct error_estimate estimate;
+	__u64 truth = 0, live = 0, bytes = 0, coins = 0;
 	struct error_sum sum = {};
 	double off;
 
 	for (int i = 0; i < n; i++) {
 		int taken = sample_take(&tables, &countdown, blocks[i], MEAN);
-		__u64 weight;
 
 		coins = i % 64 ? coins >> 1 : random_u64(); /* 0: freed */
 		truth += blocks[i] & -(coins & 1);
@@ -339,9 +330,7 @@ static void sample_once(int n, struct outcome *outcome)
 		if (!(taken & coins))
 			continue;
 		error__add(&sum, blocks[i], MEAN);
-		weight = sample_bytes_for(&tables, blocks[i], MEAN);
-		bytes += weight;
-		variance += sample_variance_for(weight, blocks[i]);
+		bytes += sample_bytes_for(&tables, blocks[i], MEAN);
 	}
 	error__estimate(&sum, &estimate);
 	off = estimate.bytes - truth;
@@ -352,14 +341,12 @@ static void sample_once(int n, struct outcome *outcome)
 	outcome->blocks_squares += off * off;
 	if (!sum.samples)
 		return;
-	error__estimate_totals(bytes, variance, MEAN, &totals);
-	assert_true(fabs(totals.bytes - estimate.bytes) <= 2.1e-5 * bytes + sum.samples);
+	assert_true(fabs(bytes - estimate.bytes) <= 2.1e-5 * bytes + sum.samples);
 	outcome->seen++;
 	outcome->below += truth < estimate.low - 0.01;
 	outcome->above += truth > estimate.high + 0.01;
 	outcome->within_unseen +=
 		truth >= estimate.low - 0.01 && truth <= estimate.high + error__unseen_bytes(MEAN);
-	outcome->totals_missed += truth < totals.low * (1 - 2.1e-5) || truth > totals.high;
 	outcome->error_pct += estimate.error_pct;
 }
 
@@ -380,11 +367,10 @@ static void sample_often(enum sizes sizes, int expected, struct outcome *outcome
 		sample_once(n, outcome);
 	printf("%-12s %5d expected of %5d blocks: seen %4d, covered %6.2f %% (truth below %.2f, "
 	       "above "
-	       "%.2f), from totals %6.2f %%; mean error %.1f %%\n",
+	       "%.2f); mean error %.1f %%\n",
 	       sizes_names[sizes], expected, n / 2, outcome->seen,
 	       100.0 * (outcome->seen - outcome->below - outcome->above) / outcome->seen,
 	       100.0 * outcome->below / outcome->seen, 100.0 * outcome->above / outcome->seen,
-	       100.0 - 100.0 * outcome->totals_missed / outcome->seen,
 	       outcome->error_pct / outcome->seen);
 	assert_true(unbiased(outcome->off, outcome->off_squares));
 	assert_true(unbiased(outcome->blocks_off, outcome->blocks_squares));
@@ -411,7 +397,6 @@ static void intervals_cover(void **state)
 			assert_true(missed <= 0.06 * outcome.seen);
 			if (expectations[i] >= 10 && sizes != THREE_MEANS)
 				assert_true(missed >= 0.01 * outcome.seen);
-			assert_true(outcome.totals_missed <= 0.06 * outcome.seen);
 		}
 	}
 }

@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,9 +75,11 @@ static __u64 code_at(int i)
 	return CODES + i * CODE_STEP;
 }
 
+static bool callers_below; /* as on a thread's data stack, from 3.11 on */
+
 static __u64 frame_at(int i)
 {
-	return FRAMES + i * FRAME_STEP;
+	return callers_below ? FRAMES + 0x20000 - i * FRAME_STEP : FRAMES + i * FRAME_STEP;
 }
 
 /* Frame i, innermost 0, runs code i at byte 2 * i and was called by frame i + 1. */
@@ -150,6 +153,62 @@ static void walks_every_layout(void **state)
 				assert_int_equal(stack.frames[i].lasti, 2 * i);
 			}
 		}
+	}
+}
+
+static __u64 stack_hash(unsigned long *reads_needed)
+{
+	__u64 hash;
+
+	reads = 0;
+	hash = py_stack_hash(&config, TSTATE, &windows);
+	*reads_needed = reads;
+	return hash;
+}
+
+/* The hash says what the frames are at, wherever they lie; where they lie close together, it takes fewer reads. */
+static void hashes_what_frames_are_at(void **state)
+{
+	unsigned long apart, together;
+	__u64 hash, other;
+
+	(void)state;
+	for (int l = 0; l < layout_count; l++) {
+		for (int count = 1; count < 100; count++) {
+			make_stack(layouts[l], count);
+			hash = stack_hash(&apart);
+			callers_below = true;
+			make_stack(layouts[l], count);
+			assert_int_equal(stack_hash(&together), hash);
+			assert_true(together <= apart);
+			if (config.layout.instr_kind == PY_INSTR_POINTER && count > 9)
+				assert_true(3 * together < 2 * apart);
+			put64(frame_at(count - 1) + config.layout.frame_code, code_at(200));
+			other = stack_hash(&together);
+			callers_below = false;
+			assert_int_not_equal(other, hash);
+		}
+	}
+}
+
+/* Nothing below the page of a frame is asked for: it may not be there. */
+static void stays_in_the_frames_page(void **state)
+{
+	unsigned long needed;
+	__u64 hash;
+
+	(void)state;
+	make_stack(layouts[4], 1);
+	hash = stack_hash(&needed);
+	for (__u64 at = 0; at < 0x400; at += 8) {
+		__u64 frame = IMAGE_BASE + at;
+		unsigned char saved[0x500];
+
+		memcpy(saved, image, sizeof(saved));
+		memcpy(image + at, image + (frame_at(0) - IMAGE_BASE), FRAME_STEP);
+		put64(CFRAME + config.layout.cframe_current_frame, frame);
+		assert_int_equal(stack_hash(&needed), hash);
+		memcpy(image, saved, sizeof(saved));
 	}
 }
 
@@ -306,6 +365,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_every_layout),
+		cmocka_unit_test(hashes_what_frames_are_at),
+		cmocka_unit_test(stays_in_the_frames_page),
 		cmocka_unit_test(truncates_deep_stacks),
 		cmocka_unit_test(ends_on_a_ring_of_frames),
 		cmocka_unit_test(skips_shim_frames),

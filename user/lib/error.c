@@ -214,28 +214,6 @@ void error__estimate(const struct error_sum *sum, struct error_estimate *estimat
 	estimate->error_pct = error_pct(estimate->bytes, estimate->low, estimate->high);
 }
 
-void error__estimate_totals(__u64 bytes, __u64 variance, __u64 mean,
-			    struct error_estimate *estimate)
-{
-	struct error_sum sum = {
-		.samples = bytes > 0,
-		.unseen_bytes = bytes,
-		.variance = ldexp(variance, SAMPLE_VARIANCE_SHIFT),
-		.marks = mean ? (double)bytes / mean : CERTAIN_MARKS,
-		.widest_bytes = mean,
-		.widest_variance = (double)mean * mean,
-	};
-
-	if (variance) {
-		error__estimate(&sum, estimate);
-	} else {
-		estimate->bytes = estimate->low = bytes;
-		estimate->high = bytes || !mean ? bytes : NAN;
-		estimate->error_pct = error_pct(bytes, bytes, bytes);
-	}
-	estimate->blocks = NAN;
-}
-
 void error__widen(struct error_estimate *estimate, double relative_error, double at_least)
 {
 	double more = Z * relative_error * estimate->bytes;

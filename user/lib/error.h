@@ -56,14 +56,6 @@ void error__merge(struct error_sum *sum, const struct error_sum *other);
 void error__estimate(const struct error_sum *sum, struct error_estimate *estimate);
 
 /*
- * From sums made in the kernel by sample_bytes_for() and sample_variance_for() of bpf/sample.h, at
- * this mean (the largest, if there were several): for totals, which are large; sizes are not known,
- * so that low is cautious and blocks NAN. variance 0 = all of it was recorded for certain.
- */
-void error__estimate_totals(__u64 bytes, __u64 variance, __u64 mean,
-			    struct error_estimate *estimate);
-
-/*
  * The scale itself is known to a relative standard error only: moves both bounds away by 1.96 of
  * these, added in quadrature to what they are away already. low stays >= at_least.
  */

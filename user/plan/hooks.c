@@ -13,13 +13,13 @@
 
 /* The malloc family as libc and its replacements export it, and each replacement's own names for it. */
 const struct hook_row hook_table[] = {
-	{"malloc", HOOKS_MALLOC, {RAW, ALLOC(1)}},
-	{"calloc", HOOKS_MALLOC, {RAW, ALLOC_ARRAY(2, 1)}},
+	{"malloc", HOOKS_MALLOC, {RAW, ALLOC(1), .flags = HOOK_LEAF_GLIBC}},
+	{"calloc", HOOKS_MALLOC, {RAW, ALLOC_ARRAY(2, 1), .flags = HOOK_LEAF_GLIBC}},
 	{"realloc", HOOKS_MALLOC, {RAW, RESIZE(1, 2), .flags = HOOK_ZERO_FREES}},
 	{"reallocarray",
 	 HOOKS_MALLOC,
 	 {RAW, RESIZE(1, 3), .count_arg = 2, .flags = HOOK_ZERO_FREES}},
-	{"free", HOOKS_MALLOC, {RAW, RELEASE(1)}},
+	{"free", HOOKS_MALLOC, {RAW, RELEASE(1), .flags = HOOK_LEAF_GLIBC}},
 	{"posix_memalign", HOOKS_MALLOC, {RAW, ALLOC_OUT(1, 3)}},
 	{"aligned_alloc", HOOKS_MALLOC, {RAW, ALLOC(2)}},
 	{"memalign", HOOKS_MALLOC, {RAW, ALLOC(2)}},

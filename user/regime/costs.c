@@ -57,7 +57,7 @@ static void update_prices(struct regime *r, const __u64 of[COUNTER_MAX])
 {
 	r->prices.alloc_record_s = timed(of, TIMED_OBJECT_ALLOC, FIRST_ALLOC_RECORD_S);
 	r->prices.free_record_s = timed(of, TIMED_OBJECT_FREE, FIRST_FREE_RECORD_S);
-	r->raw_record_s = 2 * timed(of, TIMED_RAW_CALL, FIRST_ALLOC_RECORD_S / 2);
+	r->raw_hit_s = timed(of, TIMED_RAW_CALL, FIRST_ALLOC_RECORD_S / 2);
 	r->raw_release_s = timed(of, TIMED_RAW_FREE, FIRST_FREE_RECORD_S);
 }
 
@@ -67,6 +67,8 @@ void regime__first_prices(struct regime *r)
 	double attach_s = seconds(p->attach_ms * 1e6, 20e6) * r->plan->probe_count / 100;
 	bool multi = false;
 
+	r->raw_enter_s = trap_price(r, PROBE_ENTER);
+	r->raw_hit_s = FIRST_ALLOC_RECORD_S / 2;
 	tracer__attach_cost(r->tracer, &(double){0}, &(double){0}, &multi);
 	r->prices = (struct prices){
 		.trap_s = trap_price(r, PROBE_POOL_ALLOC),
@@ -98,6 +100,7 @@ int regime__take_tally(struct regime *r, struct tally tallies[HEAP_LAYERS])
 	};
 	tallies[HEAP_LAYER_RAW] = (struct tally){
 		.allocs = of[COUNT_RAW_CALLS],
+		.returns = of[COUNT_RAW_RETURNS],
 		.frees = of[COUNT_RAW_FREES],
 	};
 	return 0;
@@ -108,10 +111,12 @@ double regime__cost_between(const struct regime *r, enum heap_layer layer,
 			    const struct tally *before, const struct tally *after)
 {
 	double allocs = after->allocs - before->allocs, frees = after->frees - before->frees;
+	double returns = after->returns - before->returns; /* fewer where a call is not recorded */
 	const struct prices *p = &r->prices;
 
 	if (layer == HEAP_LAYER_RAW)
-		return allocs * (p->raw_call_s + r->raw_record_s) +
+		return allocs * (r->raw_enter_s + r->raw_hit_s) +
+		       returns * (p->raw_call_s - r->raw_enter_s + r->raw_hit_s) +
 		       frees * (p->trap_s + r->raw_release_s);
 	return allocs * (p->trap_s + p->alloc_record_s) + frees * (p->trap_s + p->free_record_s) +
 	       (after->idle - before->idle) * p->trap_s;

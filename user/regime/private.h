@@ -25,6 +25,7 @@ _Static_assert((int)LAYER_OBJECT == (int)HEAP_LAYER_OBJECT && (int)LAYER_RAW == 
 /* Hits of one layer, since the beginning. idle: while it was switched off, counted with the objects' layer. */
 struct tally {
 	double allocs, frees, idle;
+	double returns; /* of malloc's calls */
 };
 
 struct layer_regime {
@@ -58,8 +59,8 @@ struct regime {
 	struct pools **pools;
 	struct regime_options options;
 	struct prices prices;
-	double raw_record_s,
-		raw_release_s; /* as alloc_record_s and free_record_s, of a call of malloc, of free */
+	/* malloc: the trap at its begin; on top, a hit of either program where it records; of free, as free_record_s */
+	double raw_enter_s, raw_hit_s, raw_release_s;
 	struct governor *governor; /* TRACE_AUTO */
 	struct in_use *in_use;     /* opened when first needed */
 	struct layer_regime layers[HEAP_LAYERS];

@@ -81,6 +81,7 @@ struct tracer {
 	struct bpf_link **links; /* of tracepoints */
 	size_t link_count;
 	bool multi;                 /* many probes a link */
+	bool session;               /* ... and one program for a call's begin and its return */
 	__u64 attach_ns, detach_ns; /* spent so far on putting probes in, on taking them out */
 	__u64 drain_until_ns;       /* when to stop taking records in, however many there are */
 	struct rlimit files;        /* as it was before we raised it */

@@ -26,7 +26,7 @@
 
 #define HEAL_EVERY_NS 1000000000ULL
 
-static struct bpf_program *program_of(const struct tracer *tracer, enum probe_kind kind)
+static struct bpf_program *program_of_kind(const struct tracer *tracer, enum probe_kind kind)
 {
 	switch (kind) {
 	case PROBE_ENTER:
@@ -50,13 +50,43 @@ static struct bpf_program *program_of(const struct tracer *tracer, enum probe_ki
 
 int probes__use_multi(struct tracer *tracer)
 {
+	struct bpf_program *both = tracer->bpf->progs.heap_call_probe;
 	int err = 0;
 
 	tracer->multi = uprobe_multi__supported();
+	tracer->session = tracer->multi && uprobe_multi__has_sessions();
 	for (int kind = 0; tracer->multi && !err && kind < PROBE_KINDS; kind++)
-		err = bpf_program__set_expected_attach_type(program_of(tracer, kind),
+		err = bpf_program__set_expected_attach_type(program_of_kind(tracer, kind),
 							    UPROBE_MULTI_ATTACH_TYPE);
+	if (!err && tracer->session)
+		err = bpf_program__set_expected_attach_type(both, UPROBE_SESSION_ATTACH_TYPE);
+	bpf_program__set_autoload(both, tracer->session);
 	return err;
+}
+
+static bool is_other_end(const struct probe *a, const struct probe *b)
+{
+	return ((a->kind == PROBE_ENTER && b->kind == PROBE_RETURN) ||
+		(a->kind == PROBE_RETURN && b->kind == PROBE_ENTER)) &&
+	       a->module == b->module && a->function_address == b->function_address &&
+	       a->offset == b->offset;
+}
+
+/* Whether one probe is for this end of a call and the other. */
+static bool in_session(const struct tracer *tracer, const struct plan *plan,
+		       const struct probe *probe)
+{
+	for (size_t i = 0; tracer->session && i < plan->probe_count; i++)
+		if (is_other_end(&plan->probes[i], probe))
+			return true;
+	return false;
+}
+
+static struct bpf_program *program_of(const struct tracer *tracer, const struct plan *plan,
+				      const struct probe *probe)
+{
+	return in_session(tracer, plan, probe) ? tracer->bpf->progs.heap_call_probe
+					       : program_of_kind(tracer, probe->kind);
 }
 
 static enum heap_layer layer_of(enum probe_kind kind)
@@ -71,10 +101,42 @@ static bool is_release(enum probe_kind kind)
 	return kind == PROBE_FREE || kind == PROBE_POOL_FREE;
 }
 
-static __u64 cookie_of(__u32 index, __u8 generation, const struct probe *probe)
+static bool is_glibc(const struct target *target, int module)
 {
-	return PROBE_COOKIE(index, probe->hook, generation, probe->sp_delta, probe->block_reg,
-			    probe->class_reg);
+	for (size_t i = 0; i < target->allocator_count; i++)
+		if (target->allocators[i].module == module)
+			return !strncmp(target->allocators[i].name, "glibc", 5);
+	return false;
+}
+
+static bool has_return_probe(const struct plan *plan, const struct probe *of)
+{
+	for (size_t i = 0; i < plan->probe_count; i++)
+		if (plan->probes[i].kind == PROBE_RETURN && plan->probes[i].module == of->module &&
+		    plan->probes[i].function_address == of->function_address)
+			return true;
+	return false;
+}
+
+/* See COOKIE_LEAF. Where functions of the object layer are probed, a release looks at what went on around it. */
+static bool is_leaf(const struct tracer *tracer, const struct traced *traced,
+		    const struct probe *probe)
+{
+	if (layer_of(probe->kind) != HEAP_LAYER_RAW ||
+	    !(tracer->bpf->rodata->hooks[probe->hook].flags & HOOK_LEAF_GLIBC) ||
+	    !is_glibc(traced->target, probe->module))
+		return false;
+	return probe->kind == PROBE_FREE ? !traced->plan->object_functions
+					 : has_return_probe(traced->plan, probe);
+}
+
+static __u64 cookie_of(const struct tracer *tracer, __u32 index, const struct probe *probe)
+{
+	const struct traced *traced = &tracer->targets[index];
+
+	return PROBE_COOKIE(index, probe->hook, traced->generation, probe->sp_delta,
+			    probe->block_reg, probe->class_reg) |
+	       (is_leaf(tracer, traced, probe) ? COOKIE_LEAF : 0);
 }
 
 /* The descriptor is the mapped file itself: no name to be followed, and deleted files work. */
@@ -137,8 +199,7 @@ static int attach_one(struct tracer *tracer, __u32 index, const struct probe *pr
 		      struct probe_links *links)
 {
 	struct traced *traced = &tracer->targets[index];
-	LIBBPF_OPTS(bpf_uprobe_opts, options,
-		    .bpf_cookie = cookie_of(index, traced->generation, probe),
+	LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie_of(tracer, index, probe),
 		    .retprobe = probe->kind == PROBE_RETURN);
 	struct probe_link link = {.fd = -1};
 	char path[64];
@@ -146,7 +207,7 @@ static int attach_one(struct tracer *tracer, __u32 index, const struct probe *pr
 
 	module_path(traced, probe->module, path);
 	link.perf =
-		bpf_program__attach_uprobe_opts(program_of(tracer, probe->kind),
+		bpf_program__attach_uprobe_opts(program_of_kind(tracer, probe->kind),
 						traced->target->pid, path, probe->offset, &options);
 	if (!link.perf)
 		return -errno;
@@ -157,9 +218,25 @@ static int attach_one(struct tracer *tracer, __u32 index, const struct probe *pr
 }
 
 /* Whether one link can carry both. */
-static bool share_link(const struct tracer *tracer, const struct probe *a, const struct probe *b)
+static bool share_link(const struct tracer *tracer, const struct plan *plan, const struct probe *a,
+		       const struct probe *b)
 {
-	return a->module == b->module && program_of(tracer, a->kind) == program_of(tracer, b->kind);
+	return a->module == b->module && program_of(tracer, plan, a) == program_of(tracer, plan, b);
+}
+
+/* A probe that another one stands for: the return of a session. */
+static bool is_spoken_for(const struct tracer *tracer, const struct plan *plan,
+			  const struct probe *probe)
+{
+	return probe->kind == PROBE_RETURN && in_session(tracer, plan, probe);
+}
+
+static enum uprobe_when when_of(const struct tracer *tracer, const struct plan *plan,
+				const struct probe *probe)
+{
+	if (in_session(tracer, plan, probe))
+		return UPROBE_BOTH;
+	return probe->kind == PROBE_RETURN ? UPROBE_AT_RETURN : UPROBE_AT_ENTRY;
 }
 
 /* All probes that can be in one link with this one. */
@@ -178,16 +255,16 @@ static int attach_many(struct tracer *tracer, __u32 index, const struct probe *f
 	for (size_t i = 0; !err && i < plan->probe_count; i++) {
 		const struct probe *probe = &plan->probes[i];
 
-		if (!share_link(tracer, probe, first))
+		if (!share_link(tracer, plan, probe, first) || is_spoken_for(tracer, plan, probe))
 			continue;
 		offsets[n] = probe->offset;
-		cookies[n++] = cookie_of(index, traced->generation, probe);
+		cookies[n++] = cookie_of(tracer, index, probe);
 	}
 	if (!err && n) {
 		module_path(traced, first->module, path);
-		link.fd = uprobe_multi__attach(bpf_program__fd(program_of(tracer, first->kind)),
+		link.fd = uprobe_multi__attach(bpf_program__fd(program_of(tracer, plan, first)),
 					       path, traced->target->pid, offsets, cookies, n,
-					       first->kind == PROBE_RETURN);
+					       when_of(tracer, plan, first));
 		err = link.fd < 0 ? link.fd : keep(links, link);
 		if (err && link.fd >= 0)
 			drop(&link);
@@ -213,7 +290,7 @@ static bool is_attached(const struct tracer *tracer, const struct plan *plan, si
 	const struct probe *probe = &plan->probes[index];
 
 	for (size_t i = 0; tracer->multi && i < index; i++)
-		if (share_link(tracer, &plan->probes[i], probe))
+		if (share_link(tracer, plan, &plan->probes[i], probe))
 			return true;
 	return false;
 }
@@ -249,16 +326,16 @@ int probes__set(struct tracer *tracer, __u32 index, enum heap_layer layer, enum 
 	__u64 begin = clock__ns();
 	int err = 0;
 
-	if (extent < PROBES_ALLOCATIONS)
+	if (extent < PROBES_ALL) {
 		move_links(&parts[0], &gone);
-	if (extent < PROBES_ALL)
 		move_links(&parts[1], &gone);
+	}
 	if (extent <= traced->extent[layer]) {
 		drop_all(&gone);
 		tracer->detach_ns += clock__ns() - begin;
 	} else {
 		/* Releases first: one that is seen in vain does no harm. */
-		if (extent >= PROBES_ALL && !parts[1].count)
+		if (!parts[1].count)
 			err = attach_part(tracer, index, layer, true, &parts[1]);
 		if (!err && !parts[0].count)
 			err = attach_part(tracer, index, layer, false, &parts[0]);

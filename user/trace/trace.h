@@ -33,7 +33,6 @@ struct tracer_options {
 	size_t hook_count;
 	unsigned int live_max;   /* entries of the live table, 0 = default */
 	unsigned int stacks_max; /* rows of the stack table, 0 = default */
-	bool every_fault; /* record page faults however many there are; else 0.5 % of a processor */
 	/* Index of the target's module that holds address, -1 = none; may look again for new modules. */
 	int (*module_at)(void *context, __u32 target, __u64 address);
 	void *module_context;
@@ -50,7 +49,7 @@ int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 		const struct plan *plan);
 
 /* Which of a layer's probes are in place. */
-enum probe_extent { PROBES_NONE, PROBES_ALLOCATIONS, PROBES_ALL };
+enum probe_extent { PROBES_NONE, PROBES_ALL };
 
 /*
  * Puts in or takes out probes of a layer until it is these. 0, or -exit_status after a line on stderr;

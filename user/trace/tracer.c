@@ -123,8 +123,6 @@ static void configure(struct tracer *tracer)
 		bpf_program__set_autoload(bpf->progs.user_fault_probe, false);
 		bpf_program__set_autoload(bpf->progs.kernel_fault_probe, false);
 	}
-	if (options->every_fault)
-		bpf->rodata->fault_budget_ns = 0;
 	bpf->rodata->page_size = sysconf(_SC_PAGESIZE);
 	sample_tables__fill((struct sample_tables *)&bpf->rodata->sample_tables);
 	bpf->rodata->nr.mmap = SYS_mmap;

@@ -40,17 +40,22 @@ struct link_create {
 };
 _Static_assert(sizeof(struct link_create) == 64, "link_create");
 
+static int attach_type_of(enum uprobe_when when)
+{
+	return when == UPROBE_BOTH ? UPROBE_SESSION_ATTACH_TYPE : UPROBE_MULTI_ATTACH_TYPE;
+}
+
 int uprobe_multi__attach(int prog_fd, const char *path, pid_t pid, const __u64 *offsets,
-			 const __u64 *cookies, __u32 count, bool is_return)
+			 const __u64 *cookies, __u32 count, enum uprobe_when when)
 {
 	struct link_create attr = {
 		.prog_fd = prog_fd,
-		.attach_type = UPROBE_MULTI_ATTACH_TYPE,
+		.attach_type = attach_type_of(when),
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
 		.cookies = (uintptr_t)cookies,
 		.count = count,
-		.multi_flags = is_return ? UPROBE_MULTI_RETURN : 0,
+		.multi_flags = when == UPROBE_AT_RETURN ? UPROBE_MULTI_RETURN : 0,
 		.pid = pid,
 	};
 	int fd;
@@ -102,7 +107,7 @@ static void *call_probed(void *unused)
 }
 
 /* A program that adds one to the only element of map_fd. Descriptor or -errno. */
-static int load_counter(int map_fd)
+static int load_counter(int map_fd, enum uprobe_when when)
 {
 	struct bpf_insn code[] = {
 		/* r1 = &element; r2 = 1; lock *r1 += r2; return 0 */
@@ -120,49 +125,58 @@ static int load_counter(int map_fd)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, options,
-		    .expected_attach_type = (enum bpf_attach_type)UPROBE_MULTI_ATTACH_TYPE);
+		    .expected_attach_type = (enum bpf_attach_type)attach_type_of(when));
 
 	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pyleak_count", "Dual BSD/GPL", code,
 			     sizeof(code) / sizeof(code[0]), &options);
 }
 
-/* Whether a call by a thread other than the main one is counted. */
-static bool counts_threads(int prog_fd, int map_fd, __u64 offset)
+/* How often the program runs at a call by a thread other than the main one. */
+static __u64 runs_in_thread(int prog_fd, int map_fd, __u64 offset, enum uprobe_when when)
 {
 	pthread_t thread;
 	__u64 hits = 0;
 	__u32 key = 0;
 	int link =
-		uprobe_multi__attach(prog_fd, "/proc/self/exe", getpid(), &offset, NULL, 1, false);
+		uprobe_multi__attach(prog_fd, "/proc/self/exe", getpid(), &offset, NULL, 1, when);
 
 	if (link < 0)
-		return false;
+		return 0;
 	if (!pthread_create(&thread, NULL, call_probed, NULL)) {
 		pthread_join(thread, NULL);
 		if (bpf_map_lookup_elem(map_fd, &key, &hits))
 			hits = 0;
 	}
 	close(link);
-	return hits > 0;
+	return hits;
+}
+
+static __u64 try_out(enum uprobe_when when)
+{
+	__u64 runs = 0, offset;
+	int map_fd, prog_fd;
+
+	if (proc_maps__own_offset(probed, &offset))
+		return 0;
+	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pyleak_count", sizeof(__u32), sizeof(__u64), 1,
+				NULL);
+	if (map_fd < 0)
+		return 0;
+	prog_fd = load_counter(map_fd, when);
+	if (prog_fd >= 0) {
+		runs = runs_in_thread(prog_fd, map_fd, offset, when);
+		close(prog_fd);
+	}
+	close(map_fd);
+	return runs;
 }
 
 bool uprobe_multi__supported(void)
 {
-	bool supported = false;
-	__u64 offset;
-	int map_fd, prog_fd;
+	return try_out(UPROBE_AT_ENTRY) > 0;
+}
 
-	if (proc_maps__own_offset(probed, &offset))
-		return false;
-	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pyleak_count", sizeof(__u32), sizeof(__u64), 1,
-				NULL);
-	if (map_fd < 0)
-		return false;
-	prog_fd = load_counter(map_fd);
-	if (prog_fd >= 0) {
-		supported = counts_threads(prog_fd, map_fd, offset);
-		close(prog_fd);
-	}
-	close(map_fd);
-	return supported;
+bool uprobe_multi__has_sessions(void)
+{
+	return try_out(UPROBE_BOTH) == 2;
 }

@@ -20,8 +20,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define UPROBE_MULTI_ATTACH_TYPE 48 /* BPF_TRACE_UPROBE_MULTI; in linux/bpf.h since 6.6 */
-#define UPROBE_MULTI_MAX (1U << 20) /* probes a link, the kernel's limit */
+#define UPROBE_MULTI_ATTACH_TYPE 48   /* BPF_TRACE_UPROBE_MULTI; in linux/bpf.h since 6.6 */
+#define UPROBE_SESSION_ATTACH_TYPE 57 /* BPF_TRACE_UPROBE_SESSION; since 6.13 */
+#define UPROBE_MULTI_MAX (1U << 20)   /* probes a link, the kernel's limit */
+
+/* When the program runs. */
+enum uprobe_when {
+	UPROBE_AT_ENTRY,
+	UPROBE_AT_RETURN,
+	UPROBE_BOTH, /* a session: if the program returns 1 at the entry, it does not run at that call's return */
+};
 
 /*
  * Whether this kernel has such links and runs their program in every thread of the process asked for. Tried out
@@ -30,14 +38,17 @@
  */
 bool uprobe_multi__supported(void);
 
+/* The same for UPROBE_BOTH. */
+bool uprobe_multi__has_sessions(void);
+
 /*
  * Attaches prog_fd at count file offsets of the file that path leads to ("/proc/self/fd/N" works), for all
- * threads of process pid (its main thread's id). cookies: one an offset, or NULL. is_return: runs
- * when the function that begins there returns. A link's descriptor, for uprobe_multi__detach(); or -errno: -EINVAL count, program or kernel does not fit, -ESRCH no such process,
+ * threads of process pid (its main thread's id). cookies: one an offset, or NULL. A program
+ * for UPROBE_BOTH must have been loaded for UPROBE_SESSION_ATTACH_TYPE instead. A link's descriptor, for uprobe_multi__detach(); or -errno: -EINVAL count, program or kernel does not fit, -ESRCH no such process,
  * -EBADF no regular file. All of the probes or none are attached.
  */
 int uprobe_multi__attach(int prog_fd, const char *path, pid_t pid, const __u64 *offsets,
-			 const __u64 *cookies, __u32 count, bool is_return);
+			 const __u64 *cookies, __u32 count, enum uprobe_when when);
 
 /*
  * Closes count links, all at the same time; negative descriptors are passed over. Each close() removes its breakpoints

@@ -2,6 +2,8 @@
 """asyncio: producers and consumers over a queue, futures and timers."""
 import asyncio
 
+FINE = {"jobs": 80}
+
 
 async def produce(jobs, count):
     for i in range(count):
@@ -20,14 +22,14 @@ async def consume(jobs):
         done += len(job["text"].upper())
 
 
-async def serve():
+async def serve(count):
     pairs = []
     for _ in range(20):
         jobs = asyncio.Queue(maxsize=16)
-        pairs += [produce(jobs, 2500), consume(jobs)]
+        pairs += [produce(jobs, count), consume(jobs)]
     return await asyncio.gather(*pairs)
 
 
-def setup():
+def setup(jobs=2500):
     loop = asyncio.new_event_loop()
-    return lambda: loop.run_until_complete(serve())
+    return lambda: loop.run_until_complete(serve(jobs))

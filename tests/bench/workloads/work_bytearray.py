@@ -5,6 +5,8 @@ The buffer is too large for pymalloc: one malloc and one free each. The object i
 plain=1: bytes instead, one malloc and one free and nothing else. thousands: of them.
 """
 
+FINE = {"thousands": 20}
+
 made = {}
 
 

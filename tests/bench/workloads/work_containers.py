@@ -7,6 +7,8 @@ size: containers of each kind.
 import sys
 from functools import partial
 
+FINE = {"size": 4000}
+
 seen = {}
 
 

@@ -2,8 +2,10 @@
 """json: a document of 400 records dumped and loaded."""
 import json
 
+FINE = {"times": 2}
 
-def setup():
+
+def setup(times=40):
     document = [
         {
             "id": i,
@@ -17,7 +19,7 @@ def setup():
     ]
 
     def work():
-        for _ in range(40):
+        for _ in range(times):
             text = json.dumps(document)
             if json.loads(text)[-1]["id"] != 399:
                 raise AssertionError(text)

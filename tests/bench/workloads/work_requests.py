@@ -15,6 +15,8 @@ ROWS = 125
 FIRST = 1000000  # number of the first request
 KEEP_EVERY = 3  # requests
 
+FINE = {"requests": 25}
+
 # Slots are there from the start: the leak is strings and nothing else.
 kept = [None] * 1000000
 
@@ -81,13 +83,13 @@ def leak_size():
     return max(1, round(each) - sys.getsizeof(""))
 
 
-def setup():
+def setup(requests=500):
     Blocks.measure()
     size = leak_size()
     state = [0]
 
     def work():
-        for _ in range(500):
+        for _ in range(requests):
             state[0] += 1
             handle(FIRST + state[0], size)
 

@@ -2,8 +2,10 @@
 """sqlite3: rows inserted into a table in memory, an index, queries, everything dropped again."""
 import sqlite3
 
+FINE = {"count": 800}
 
-def setup():
+
+def setup(count=24000):
     database = sqlite3.connect(":memory:", isolation_level=None)
 
     def work():
@@ -12,7 +14,7 @@ def setup():
         run("BEGIN")
         database.executemany(
             "INSERT INTO sale (customer, amount, note) VALUES (?, ?, ?)",
-            (("customer %d" % (i % 97), i * 0.5, "note " * (i % 20)) for i in range(24000)),
+            (("customer %d" % (i % 97), i * 0.5, "note " * (i % 20)) for i in range(count)),
         )
         run("COMMIT")
         run("CREATE INDEX by_customer ON sale (customer)")

@@ -3,13 +3,15 @@
 import queue
 import threading
 
+FINE = {"count": 60}
+
 
 def job(number):
     words = ["%d-%d" % (number, i) for i in range(200)]
     return len(",".join(sorted(words)).split(","))
 
 
-def setup():
+def setup(count=1500):
     def worker(jobs, results):
         for number in iter(jobs.get, None):
             results.put(job(number))
@@ -19,12 +21,12 @@ def setup():
         threads = [threading.Thread(target=worker, args=(jobs, results)) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for number in range(1500):
+        for number in range(count):
             jobs.put(number)
         for _ in threads:
             jobs.put(None)
         for thread in threads:
             thread.join()
-        return sum(results.get() for _ in range(1500))
+        return sum(results.get() for _ in range(count))
 
     return work
