@@ -4,6 +4,7 @@
 #   make DEBUG=1    the same with AddressSanitizer and UBSan, in build-debug/
 #   make demo       install what is missing, build, trace a small leaking service, write a flame graph
 #   make test       install what the tests need, build, run every test
+#   make zoo        how often verdicts are right: programs that leak in known ways, and innocent ones
 #   make bench      slowdown of real workloads beside other tools: QUICK=1, ONLY=json,pair, TOOLS=exact,memleak
 #   make check      formatting, static analysis, include rules
 #   make install    DESTDIR= PREFIX=/usr/local
@@ -81,8 +82,14 @@ $(BUILD)/walker/test_walker: tests/walker/test_walker.c bpf/py_walk.h $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $$(pkg-config --cflags --libs cmocka) $(LDLIBS)
 
+# Readers of the heap against memory that lies.
+FUZZ := $(wildcard tests/fuzz/*.c)
+$(BUILD)/fuzz/fuzz_heap: $(FUZZ) $(wildcard tests/fuzz/*.h) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $(FUZZ) $(LIBRARY) $(LDLIBS)
+
 .PHONY: unit
-unit: $(UNIT_TESTS) $(BUILD)/walker/test_walker
+unit: $(UNIT_TESTS) $(BUILD)/walker/test_walker $(BUILD)/fuzz/fuzz_heap
 
 .PHONY: demo
 demo:
@@ -101,6 +108,11 @@ bench:
 	-tests/needs bench
 	$(MAKE) all
 	tests/bench/run --pyleak $(BUILD)/pyleak-bpf --output $(BUILD)/bench
+
+# Programs that leak in known ways, and innocent ones: how often the verdicts are right. PYTHONS, ONLY, REQUIRE.
+.PHONY: zoo
+zoo: all
+	tests/zoo/run --pyleak $(BUILD)/pyleak-bpf --output $(BUILD)/zoo
 
 .PHONY: check
 check:

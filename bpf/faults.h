@@ -36,11 +36,12 @@
 #define FAULTS_WAKE_AT (SPACE_RING_BYTES / 8)
 
 /*
- * What records may cost on each processor, in nanoseconds per window. What windows have not used is saved up to
- * FAULT_BURST_NS: a program that grows, and does not take and give back memory all the time, is recorded in full.
+ * What records may cost on each processor, in nanoseconds per window. What windows have not used is saved up, FAULT_SAVED of it at
+ * most: a program that grows, and does not take and give back memory all the time, is recorded in full.
+ * Written by user space: a process that sleeps most of the time has less to spend.
  */
-#define FAULT_BUDGET_NS (FAULT_WINDOW_NS / 200)
-#define FAULT_BURST_NS (5 * FAULT_WINDOW_NS)
+__u64 fault_budget_ns = FAULT_WINDOW_NS / 200;
+#define FAULT_SAVED 1000
 
 struct fault_pace {
 	__u64 window_end_ns; /* CLOCK_MONOTONIC */
@@ -66,15 +67,16 @@ static __always_inline void open_window(struct fault_pace *pace, __u64 now)
 {
 	__u64 idle = (now - pace->window_end_ns) / FAULT_WINDOW_NS; /* windows without a record */
 	__u64 all_ns = idle ? 0 : pace->seen * pace->record_ns;
-	__s64 credit = pace->credit_ns, most = FAULT_BURST_NS;
+	__u64 budget = fault_budget_ns;
+	__s64 credit = pace->credit_ns, most = FAULT_SAVED * budget;
 	__u32 shift = 0;
 
-	if (idle > FAULT_BURST_NS / FAULT_BUDGET_NS)
+	if (idle > FAULT_SAVED)
 		credit = most;
 	else
-		credit += (idle + 1) * FAULT_BUDGET_NS;
+		credit += (idle + 1) * budget;
 	for (int i = 0; i < FAULT_SHIFT_MAX; i++)
-		if (credit <= 2 * (__s64)FAULT_BUDGET_NS && all_ns >> shift > FAULT_BUDGET_NS)
+		if (credit <= 2 * (__s64)budget && all_ns >> shift > budget)
 			shift++;
 	pace->credit_ns = credit > most ? most : credit;
 	pace->shift = shift;
@@ -100,7 +102,7 @@ static __always_inline __u32 fault_weight(struct fault_pace *pace, __u64 *now)
 static __always_inline __u64 pay(struct fault_pace *pace, __u64 before)
 {
 	__u64 cost = bpf_ktime_get_ns() - before;
-	__s64 budget = FAULT_BUDGET_NS;
+	__s64 budget = fault_budget_ns;
 	__u32 span;
 
 	pace->record_ns = (7 * pace->record_ns + cost) / 8;
@@ -112,7 +114,7 @@ static __always_inline __u64 pay(struct fault_pace *pace, __u64 before)
 	}
 	if (pace->credit_ns < -budget)
 		pace->credit_ns = -budget;
-	if (pace->spent_ns > FAULT_BUDGET_NS && pace->shift < FAULT_SHIFT_MAX) {
+	if (pace->spent_ns > (__u64)budget && pace->shift < FAULT_SHIFT_MAX) {
 		pace->shift++;
 		pace->spent_ns = 0;
 	}

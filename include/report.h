@@ -13,8 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "census.h"
 #include "profile.h"
 #include "tracing.h"
+#include "verdict.h"
 
 #define REPORT_SCHEMA "pyleak.report/1"
 #define REPORT_UNMEASURED (-1LL)
@@ -57,6 +59,8 @@ struct report_memory {
 	double growth_per_s;
 	long long limit;
 	double seconds_to_limit;
+	double seconds_to_limit_low, seconds_to_limit_high; /* 95 % */
+	const struct rss_bridge *bridge;                    /* NULL = not looked at */
 };
 
 struct report_site {
@@ -72,6 +76,18 @@ struct report_site {
 	size_t stack_count;
 	/* immediate native caller of the allocator that most live bytes of the site have, NULL = none */
 	const struct named_frame *native;
+	/* of the live blocks, by bytes; of a sample where there are very many */
+	const struct census_type *types;
+	size_t type_count;
+};
+
+/* A file that sites are in, as it was when the report was made. */
+struct report_source {
+	const char *path;         /* that of the sites */
+	const char *const *lines; /* [0] is line 1; UTF-8, cut; NULL = could not be read */
+	size_t line_count;
+	const char *problem; /* why it could not be read, or not to its end; NULL = none */
+	bool newer;          /* changed after the process started: perhaps not what runs */
 };
 
 struct report_process {
@@ -96,6 +112,12 @@ struct report_process {
 	struct profile profile;    /* stacks; empty ones (nothing live) included */
 	struct report_site *sites; /* by live_bytes, largest first; all of them */
 	size_t site_count;
+	struct verdict_list verdicts;
+	void *verdict_arena; /* struct arena: owner of the verdicts, the sites' types and the bridge */
+
+	/* of the files that hold most; only where an output shows them */
+	const struct report_source *sources;
+	size_t source_count;
 };
 
 struct report {

@@ -27,6 +27,12 @@ struct code_info {
 	size_t lines_size; /* bytes that there are */
 };
 
+/* An entry of the live table. */
+struct tracked_block {
+	struct live_key key;
+	struct live_block block;
+};
+
 /* A distinct stack and what happened there. */
 struct stack_info {
 	struct stack_key key;

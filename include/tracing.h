@@ -20,6 +20,8 @@ struct tracing {
 		[HEAP_LAYERS]; /* share of the work during which the layer's probes recorded; NAN = none done */
 	double scale_error[HEAP_LAYERS]; /* relative standard error of that */
 	bool probes_used;                /* some were in place, at some time */
+	/* what windows recorded until then (CLOCK_MONOTONIC) is known to be alive or gone; 0 = nothing yet */
+	__u64 judged_ns[HEAP_LAYERS];
 	__u64 windows;
 	__u64 followed,
 		unknown; /* blocks looked up in the heap from outside, those that could not be judged */

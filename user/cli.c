@@ -19,18 +19,27 @@ static const char help[] =
 	"instruction\n"
 	"  sudo pyleak-bpf doctor [--pid PID]       what this kernel and process allow, what a "
 	"probe costs\n"
+	"  sudo pyleak-bpf heap --pid PID           no probes: what is alive now, by type, and how "
+	"the "
+	"memory is laid out\n"
+	"  sudo pyleak-bpf who --pid PID WHAT       no probes: who holds the objects of a type, or "
+	"at an "
+	"address\n"
 	"\n"
 	"  -p, --pid PID        process to trace; may be given many times\n"
 	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
 	"ends\n"
 	"  -i, --interval T     refresh every T; default 5s\n"
 	"  -o, --output FILE    write the report to FILE at the end; may be given many times;\n"
-	"                       the ending says what: .json .folded .svg; - is stdout, with -f\n"
-	"  -f, --format NAME    format of the -o before it: json, folded, svg\n"
+	"                       the ending says what: .json .folded .svg .html .lines; - is "
+	"stdout, "
+	"with -f\n"
+	"  -f, --format NAME    format of the -o before it: json, folded, svg, html, lines\n"
 	"  -m, --mode MODE      auto (default): as much as fits in the budget;\n"
 	"                       exact: every allocation and release; sampled: a sample of them;\n"
 	"                       growth: address space and page faults only, no probe in the "
-	"process\n"
+	"process;\n"
+	"                       census: no BPF at all, the heap is read from outside\n"
 	"      --budget PCT     most slowdown of the process in auto mode; default 2\n"
 	"      --sample-bytes N mean bytes between samples in sampled mode; default: by what "
 	"happens\n"
@@ -39,6 +48,10 @@ static const char help[] =
 	"      --older T        count only blocks that have been alive for T\n"
 	"      --live-max N     most live blocks to follow; default 2097152\n"
 	"      --stacks-max N   most distinct stacks; default 65536\n"
+	"      --suppress FILE  findings that are known: lines of file: function: type: "
+	"signature:\n"
+	"      --fail-on leak   exit status 3 when a leak stands at the end\n"
+	"      --watch          heap, who: look again every -i, and show what grows\n"
 	"  -q, --quiet          errors only\n"
 	"  -v, --verbose        say more; twice: libraries' messages, too\n"
 	"      --version, --help\n"
@@ -54,6 +67,9 @@ enum {
 	OPTION_VERSION,
 	OPTION_BUDGET,
 	OPTION_SAMPLE_BYTES,
+	OPTION_WATCH,
+	OPTION_SUPPRESS,
+	OPTION_FAIL_ON,
 };
 
 static const struct option options[] = {
@@ -70,6 +86,9 @@ static const struct option options[] = {
 	{"older", required_argument, NULL, OPTION_OLDER},
 	{"live-max", required_argument, NULL, OPTION_LIVE_MAX},
 	{"stacks-max", required_argument, NULL, OPTION_STACKS_MAX},
+	{"watch", no_argument, NULL, OPTION_WATCH},
+	{"suppress", required_argument, NULL, OPTION_SUPPRESS},
+	{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -179,10 +198,8 @@ static int set_format(struct cli *cli, const char *format)
 }
 
 static const char *const mode_names[] = {
-	[TRACE_AUTO] = "auto",
-	[TRACE_EXACT] = "exact",
-	[TRACE_SAMPLED] = "sampled",
-	[TRACE_GROWTH] = "growth",
+	[TRACE_AUTO] = "auto",     [TRACE_EXACT] = "exact",   [TRACE_SAMPLED] = "sampled",
+	[TRACE_GROWTH] = "growth", [TRACE_CENSUS] = "census",
 };
 
 const char *trace_mode__name(enum trace_mode mode)
@@ -198,9 +215,8 @@ static int set_mode(struct cli *cli, const char *mode)
 			return 0;
 		}
 	}
-	if (!strcmp(mode, "census"))
-		return usage("--mode", mode, "this version has no census yet");
-	return usage("--mode", mode, "no such mode; there are auto, exact, sampled and growth");
+	return usage("--mode", mode,
+		     "no such mode; there are auto, exact, sampled, growth and census");
 }
 
 static int parse_budget(struct cli *cli, const char *text)
@@ -258,6 +274,17 @@ static int parse_option(struct cli *cli, int option, const char *value)
 		err = parse_count("--stacks-max", value, 1L << 24, &count);
 		cli->stacks_max = count;
 		return err;
+	case OPTION_SUPPRESS:
+		cli->suppress = value;
+		return 0;
+	case OPTION_FAIL_ON:
+		cli->fail_on_leak = true;
+		return strcmp(value, "leak")
+			       ? log__fail(EXIT_USAGE, "--fail-on %s: there is only leak", value)
+			       : 0;
+	case OPTION_WATCH:
+		cli->watch = true;
+		return 0;
 	case 'q':
 		cli->verbosity = -1;
 		return 0;
@@ -287,12 +314,25 @@ static int bad_option(int argc, char **argv, int option)
 	return log__fail(EXIT_USAGE, "no such option: %s (see --help)", given);
 }
 
-static int check(const struct cli *cli)
+/* What each subcommand wants beside options. */
+static const struct {
+	const char *name;
+	enum subcommand subcommand;
+	const char
+		*object; /* it needs one --pid, and does this with it; NULL = any number will do */
+	bool takes_what;
+} subcommands[] = {
+	{"doctor", SUBCOMMAND_DOCTOR, NULL, false},
+	{"heap", SUBCOMMAND_HEAP, "whose heap?", false},
+	{"who", SUBCOMMAND_WHO, "whose objects?", true},
+};
+
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static int check_trace(const struct cli *cli)
 {
-	if (cli->doctor && cli->command)
-		return log__fail(EXIT_USAGE, "doctor looks at a --pid, it starts nothing");
-	if (cli->doctor)
-		return 0;
+	if (cli->watch)
+		return log__fail(EXIT_USAGE, "--watch belongs to heap (see --help)");
 	if (!cli->pid_count && !cli->command)
 		return log__fail(
 			EXIT_USAGE,
@@ -301,25 +341,74 @@ static int check(const struct cli *cli)
 		return log__fail(EXIT_USAGE, "give either --pid or a command, not both");
 	for (size_t i = 0; i < cli->output_count; i++)
 		if (!strcmp(cli->outputs[i].path, "-") && !cli->outputs[i].format)
-			return log__fail(EXIT_USAGE, "-o - needs a format: -f json, folded or svg");
+			return log__fail(
+				EXIT_USAGE,
+				"-o - needs a format: -f json, folded, svg, html or lines");
+	return 0;
+}
+
+static int check(const struct cli *cli)
+{
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
+		if (subcommands[i].subcommand != cli->subcommand)
+			continue;
+		if (cli->command)
+			return log__fail(EXIT_USAGE, "%s looks at a --pid, it starts nothing",
+					 subcommands[i].name);
+		if (subcommands[i].object && cli->pid_count != 1)
+			return log__fail(EXIT_USAGE, "%s: %s give one --pid PID (see --help)",
+					 subcommands[i].name, subcommands[i].object);
+		if (subcommands[i].takes_what && !cli->what)
+			return log__fail(EXIT_USAGE,
+					 "%s: of what? give a type's name or an address (see "
+					 "--help)",
+					 subcommands[i].name);
+		return 0;
+	}
+	return check_trace(cli);
+}
+
+/* The first word, where it is one; steps over it. */
+static void take_subcommand(int *argc, char ***argv, struct cli *cli)
+{
+	for (size_t i = 0; *argc > 1 && i < SUBCOMMANDS; i++) {
+		if (strcmp((*argv)[1], subcommands[i].name))
+			continue;
+		cli->subcommand = subcommands[i].subcommand;
+		--*argc;
+		++*argv;
+		return;
+	}
+}
+
+static int parse_options(int argc, char **argv, struct cli *cli)
+{
+	int option, err;
+
+	while ((option = getopt_long(argc, argv, "+:p:d:i:o:f:m:t:qvh", options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return bad_option(argc, argv, option);
+		err = parse_option(cli, option, optarg);
+		if (err || cli->done)
+			return err;
+	}
 	return 0;
 }
 
 int cli__parse(int argc, char **argv, struct cli *cli)
 {
-	int option, err;
+	int err;
 
 	*cli = (struct cli){.mode = TRACE_AUTO, .budget = 0.02, .interval_s = 5, .top = 10};
 	opterr = 0;
-	if (argc > 1 && !strcmp(argv[1], "doctor")) {
-		cli->doctor = true;
-		argc--;
-		argv++;
-	}
-	while ((option = getopt_long(argc, argv, "+:p:d:i:o:f:m:t:qvh", options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return bad_option(argc, argv, option);
-		err = parse_option(cli, option, optarg);
+	take_subcommand(&argc, &argv, cli);
+	err = parse_options(argc, argv, cli);
+	if (err || cli->done)
+		return err;
+	/* What `who` is asked for may stand before options. */
+	if (cli->subcommand == SUBCOMMAND_WHO && optind < argc && strcmp(argv[optind - 1], "--")) {
+		cli->what = argv[optind++];
+		err = parse_options(argc, argv, cli);
 		if (err || cli->done)
 			return err;
 	}

@@ -13,12 +13,21 @@
 #define CLI_MAX_PIDS 256
 #define CLI_MAX_OUTPUTS 16
 
+/* What is to be done: the first word of the command line, or none. */
+enum subcommand {
+	SUBCOMMAND_TRACE,
+	SUBCOMMAND_DOCTOR, /* say what is possible */
+	SUBCOMMAND_HEAP,   /* without probes: what is alive, and where */
+	SUBCOMMAND_WHO,    /* without probes: who holds it */
+};
+
 /* How closely a process is traced; names as in the contract. */
 enum trace_mode {
 	TRACE_AUTO,    /* what fits in the budget */
 	TRACE_EXACT,   /* every allocation and release */
 	TRACE_SAMPLED, /* every one is seen, a sample is recorded */
 	TRACE_GROWTH,  /* no probe in the process: address space and page faults */
+	TRACE_CENSUS,  /* no BPF at all: the heap is read from outside */
 };
 
 struct cli_output {
@@ -27,13 +36,15 @@ struct cli_output {
 };
 
 struct cli {
+	enum subcommand subcommand;
 	pid_t pids[CLI_MAX_PIDS];
 	size_t pid_count;
 	char **command; /* after --, NULL = none */
 	struct cli_output outputs[CLI_MAX_OUTPUTS];
 	size_t output_count;
 	enum trace_mode mode;
-	bool doctor;         /* say what is possible instead of tracing */
+	const char *what;    /* who: a type's name or an address */
+	bool watch;          /* heap: again and again */
 	double budget;       /* most slowdown of a target in auto mode: 0.02 = 2 % */
 	double sample_bytes; /* mean bytes between samples, 0 = chosen from what happens */
 	double duration_s;   /* 0 = until Ctrl-C */
@@ -42,8 +53,10 @@ struct cli {
 	__u64 min_size;
 	size_t top;
 	unsigned int live_max, stacks_max;
-	int verbosity; /* see log__set_level() */
-	bool done;     /* --help or --version was printed */
+	const char *suppress; /* file of findings not to be counted, NULL = none */
+	bool fail_on_leak;    /* a leak is a failure */
+	int verbosity;        /* see log__set_level() */
+	bool done;            /* --help or --version was printed */
 };
 
 /* Fills cli from argv, which must outlive it. 0, or -EXIT_USAGE after one line on stderr. */

@@ -14,18 +14,24 @@
 #include <unistd.h>
 
 #include "analyze/assemble.h"
+#include "census_mode.h"
 #include "cli.h"
 #include "discover/discover.h"
 #include "doctor/doctor.h"
 #include "heap/pools.h"
 #include "heap/rss.h"
+#include "inspection.h"
 #include "lib/clock.h"
 #include "lib/kernel.h"
 #include "lib/log.h"
+#include "lib/stop.h"
+#include "look/look.h"
 #include "outputs.h"
 #include "plan/planner.h"
 #include "privileges.h"
 #include "regime/regime.h"
+#include "sources.h"
+#include "suppressions.h"
 #include "symbolize/symbolize.h"
 #include "trace/trace.h"
 
@@ -37,6 +43,8 @@ struct subject {
 	struct symbolizer *symbolizer;
 	struct history *history;
 	struct regime *regime;
+	struct inspection inspection;
+	struct sources *sources; /* NULL = no output shows source */
 	struct memory_info memory;
 	double last_refresh_s; /* of the modules */
 };
@@ -46,6 +54,7 @@ struct session {
 	struct subject subjects[CLI_MAX_PIDS];
 	size_t subject_count;
 	struct outputs outputs;
+	struct suppressions suppressions;
 	struct tracer *tracer;
 	struct probe_prices prices;
 	pid_t child;           /* that we started, 0 = none */
@@ -56,17 +65,17 @@ struct session {
 	double live_cost_s; /* what reading the live table took last time */
 };
 
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number)
-{
-	(void)signal_number;
-	stop_requested = 1;
-}
+/* How often growth is noted, at least where that is cheap: a line through few points proves nothing. */
+#define NOTE_EVERY_S 1.0
 
 static int open_outputs(struct session *s)
 {
 	return outputs__open(s->cli.outputs, s->cli.output_count, &s->outputs);
+}
+
+static int read_suppressions(struct session *s)
+{
+	return s->cli.suppress ? suppressions__read(s->cli.suppress, &s->suppressions) : 0;
 }
 
 static int check_requirements(struct session *s)
@@ -168,6 +177,8 @@ static int add_subject(struct session *s, pid_t pid)
 		return err;
 	subject->symbolizer = symbolizer__new();
 	subject->history = history__new();
+	if (sources__wanted(&s->outputs))
+		subject->sources = sources__open(pid);
 	if (!subject->symbolizer || !subject->history)
 		return log__fail(EXIT_FAILED, "no memory");
 	return 0;
@@ -244,7 +255,8 @@ static int start_subject(struct session *s, size_t index)
 	observe(subject);
 	subject->regime = regime__new(s->tracer, index, subject->target, subject->plan,
 				      &subject->pools, &options);
-	if (!subject->regime)
+	if (!subject->regime || inspection__open(s->tracer, index, subject->target, &subject->pools,
+						 s->cli.budget, &subject->inspection))
 		return log__fail(EXIT_FAILED, "no memory");
 	return regime__start(subject->regime);
 }
@@ -352,15 +364,48 @@ static int build_report(struct session *s, bool final, struct report *report)
 	return err;
 }
 
-static int refresh(struct session *s)
+/* Nothing counts any more: no need that the processes go on paying for the probes. */
+static void take_out_probes(struct session *s)
+{
+	for (size_t i = 0; i < s->subject_count; i++)
+		for (int layer = 0; layer < HEAP_LAYERS; layer++)
+			tracer__attach(s->tracer, i, layer, PROBES_NONE);
+}
+
+/* What the heaps of the processes say: of a final report, when they have been looked into once more. */
+static int judge(struct session *s, bool final, struct report *report)
+{
+	int err = 0;
+
+	if (final)
+		take_out_probes(s);
+	for (size_t i = 0; !err && i < s->subject_count; i++) {
+		struct subject *subject = &s->subjects[i];
+		struct report_process *process = &report->processes[i];
+
+		if (final)
+			inspection__finish(&subject->inspection, process, report->duration_s);
+		err = inspection__judge(&subject->inspection, subject->history, &s->suppressions,
+					process);
+		if (!err && !final)
+			inspection__consider(&subject->inspection, process, report->duration_s);
+		if (!err && final)
+			err = sources__read(subject->sources, process);
+	}
+	return err;
+}
+
+/* show: to people as well; else it is for the history of growth, and for the heap's turn to be looked into. */
+static int refresh(struct session *s, bool show)
 {
 	struct report report = {0};
 	int err;
 
 	observe_all(s);
 	err = build_report(s, false, &report);
-
-	if (!err && isatty(STDOUT_FILENO))
+	if (!err)
+		err = judge(s, false, &report);
+	if (!err && show && isatty(STDOUT_FILENO))
 		outputs__show(&s->outputs, &report, true);
 	else if (!err)
 		log__debug("%.0f s: %zu sites", report.duration_s,
@@ -372,9 +417,10 @@ static int refresh(struct session *s)
 static int watch(struct session *s)
 {
 	double next_s = s->start_s + s->cli.interval_s, next_look_s = s->start_s + 0.1, now_s;
+	double next_note_s = s->start_s + NOTE_EVERY_S, cost_s;
 	int err;
 
-	while (!stop_requested && !all_ended(s)) {
+	while (!stop__requested() && !all_ended(s)) {
 		err = tracer__poll(s->tracer, 50);
 		for (size_t i = 0; i < s->subject_count; i++)
 			if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
@@ -386,9 +432,12 @@ static int watch(struct session *s)
 		}
 		if (!err && s->cli.duration_s && now_s - s->start_s >= s->cli.duration_s)
 			break;
-		if (!err && now_s >= next_s) {
-			err = refresh(s);
-			next_s = clock__s() + fmax(s->cli.interval_s, 10 * s->live_cost_s);
+		if (!err && now_s >= fmin(next_s, next_note_s)) {
+			err = refresh(s, now_s >= next_s);
+			cost_s = clock__s() - now_s;
+			if (now_s >= next_s)
+				next_s = clock__s() + fmax(s->cli.interval_s, 10 * cost_s);
+			next_note_s = clock__s() + fmax(NOTE_EVERY_S, 20 * cost_s);
 		}
 		if (err)
 			return log__fail(EXIT_FAILED, "cannot read the maps: %s", strerror(-err));
@@ -407,12 +456,16 @@ static int finish(struct session *s)
 		regime__finish(s->subjects[i].regime);
 	tracer__deactivate(s->tracer);
 	err = build_report(s, true, &report);
+	if (!err)
+		err = judge(s, true, &report);
 	if (err) {
 		free_report(&report);
 		return log__fail(EXIT_FAILED, "cannot make the report: %s", strerror(-err));
 	}
 	outputs__show(&s->outputs, &report, false);
 	failed = outputs__write(&s->outputs, &report);
+	if (!failed && s->cli.fail_on_leak && analyze__has_leak(&report))
+		failed = -EXIT_LEAK;
 	free_report(&report);
 	return failed;
 }
@@ -420,14 +473,20 @@ static int finish(struct session *s)
 static int run(struct session *s)
 {
 	int (*const steps[])(struct session *) = {
-		open_outputs, check_requirements, calibrate, open_tracer, add_subjects, start,
+		open_outputs,
+		read_suppressions,
+		check_requirements,
+		calibrate,
+		open_tracer,
+		add_subjects,
+		start,
 		watch,
 	};
 	int err = 0, failed = 0;
 
 	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++) {
 		err = steps[i](s);
-		if (!err && stop_requested && !s->started_counting)
+		if (!err && stop__requested() && !s->started_counting)
 			err = log__fail(EXIT_FAILED, "stopped before tracing began");
 	}
 	/* Whatever happened while watching, what was counted until then is reported. */
@@ -439,6 +498,7 @@ static int run(struct session *s)
 static void close_session(struct session *s)
 {
 	outputs__discard(&s->outputs);
+	suppressions__clear(&s->suppressions);
 	tracer__free(s->tracer);
 	if (s->child && !s->started_counting)
 		kill(s->child, SIGKILL); /* nobody would let it go on */
@@ -447,6 +507,8 @@ static void close_session(struct session *s)
 	for (size_t i = 0; i < s->subject_count; i++) {
 		struct subject *subject = &s->subjects[i];
 
+		inspection__close(&subject->inspection);
+		sources__close(subject->sources);
 		regime__free(subject->regime);
 		history__free(subject->history);
 		symbolizer__free(subject->symbolizer);
@@ -457,16 +519,28 @@ static void close_session(struct session *s)
 	free(s);
 }
 
-static void catch_signals(void)
+/* Where no probe is allowed there is still what reading alone tells: unless a mode was asked for that is more than that. */
+static int trace(struct session *s)
 {
-	struct sigaction action = {.sa_handler = request_stop};
+	int err = 0;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	/* The files are to be written even if nobody reads the terminal report. */
-	signal(SIGPIPE, SIG_IGN);
+	if (s->cli.mode == TRACE_AUTO && !s->cli.command) {
+		err = requirements__check();
+		if (err == -EXIT_CANNOT_TRACE) {
+			log__warn("going on without probes: types, holders and layers of memory, "
+				  "no lines");
+			s->cli.mode = TRACE_CENSUS;
+		}
+	}
+	return s->cli.mode == TRACE_CENSUS ? census_mode__run(&s->cli) : run(s);
 }
+
+/* Those that trace nothing; see struct cli. */
+static int (*const subcommands[])(const struct cli *) = {
+	[SUBCOMMAND_DOCTOR] = doctor__run,
+	[SUBCOMMAND_HEAP] = heap__run,
+	[SUBCOMMAND_WHO] = who__run,
+};
 
 int main(int argc, char **argv)
 {
@@ -477,9 +551,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	err = cli__parse(argc, argv, &s->cli);
 	log__set_level(s->cli.verbosity);
-	catch_signals();
+	stop__catch();
 	if (!err && !s->cli.done)
-		err = s->cli.doctor ? doctor__run(&s->cli) : run(s);
+		err = s->cli.subcommand ? subcommands[s->cli.subcommand](&s->cli) : trace(s);
 	close_session(s);
 	return -err;
 }

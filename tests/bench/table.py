@@ -117,8 +117,8 @@ def pair(result):
                 row["what"],
                 *("%.0f ns" % row[key] for key in ("none_ns", "exact_ns", "memleak_ns")),
                 with_interval(row["exact_to_memleak"], row["interval"]),
-                "≤ %gx" % row["target"],
-                verdict(row),
+                "≤ %gx" % row["target"] if row["target"] else "",
+                verdict(row) if row["target"] else "",
             ]
             for row in result["pair"]
         ),

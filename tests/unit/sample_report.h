@@ -2,8 +2,8 @@
 /*
  * sample_report.h - one report made by hand, with all that is awkward in it
  *
- * Names as a hostile target may choose them; a library that allocates; address space; a second
- * process without Python; figures that were not measured. tests/golden/ holds what each exporter
+ * Names as a hostile target may choose them; a library that allocates; address space; verdicts of
+ * each kind; a second process without Python; figures that were not measured. tests/golden/ holds what each exporter
  * makes of it.
  */
 #ifndef SAMPLE_REPORT_H
@@ -96,6 +96,72 @@ static struct profile_stack sample_worker_stacks[] = {
 	STACK(DOMAIN_RAW, sample_worker, 5 * MIB, 5, 20),
 };
 
+static const struct census_type sample_types[] = {
+	{"bytearray", 4096, 4096 * 56, 64 * MIB},
+	{HOSTILE, 512, 28672, 0},
+};
+static const char *const sample_path[] = {"module app", "app.CACHE (dict, 4,608 entries)",
+					  "['" HOSTILE "'] (list)"};
+static const struct rss_bridge sample_bridge = {
+	.rss = 126248550,
+	.python_objects = 84 * MIB,
+	.pymalloc_free = 3 * MIB,
+	.malloc_in_use = 9 * MIB + 512,
+	.malloc_free = 5 * MIB,
+	.mmap_anon = 4096,
+	.stacks = 2 * MIB,
+	.file_backed = 17 * MIB,
+	.unexplained = 421990,
+};
+static struct verdict sample_verdicts[] = {
+	{
+		.kind = VERDICT_LEAK,
+		.cause = CAUSE_UNBOUNDED_CACHE,
+		.confidence = 0.97,
+		.summary = "Cache.put (cache.py:42) makes bytearray objects that app.CACHE "
+			   "(dict, 4,608 entries) keeps: 2.7 MiB/s (225.0 GiB a day).",
+		.advice = "Give app.CACHE a bound (functools.lru_cache(maxsize=…), a TTL), or "
+			  "delete entries when they are done with.",
+		.evidence = {"grew from 1.0 MiB to 80.0 MiB in 30.0 s (24 looks)",
+			     "app.CACHE went from 900 to 4,608 entries in 24 s"},
+		.evidence_count = 2,
+		.site = 1,
+		.growth_per_s = 2796202.5,
+		.growth_low = 2700000,
+		.growth_high = 2850000.5,
+		.types = sample_types,
+		.type_count = 2,
+		.held_by = sample_path,
+		.held_by_count = 3,
+		.signature = "0123456789abcdef",
+	},
+	{
+		.kind = VERDICT_SUSPECT,
+		.cause = CAUSE_UNKNOWN,
+		.confidence = 0.4,
+		.summary = HOSTILE " keeps more and more memory",
+		.advice = "Look at what this line makes.",
+		.site = 3,
+		.growth_per_s = 104857.6,
+		.growth_low = NAN,
+		.growth_high = NAN,
+		.signature = "00000000000000ff",
+		.suppressed = true,
+	},
+	{
+		.kind = VERDICT_NOT_A_LEAK,
+		.cause = CAUSE_FRAGMENTATION,
+		.confidence = 0.8,
+		.summary = "5.0 MiB of 120.4 MiB RSS are free, but malloc keeps them.",
+		.advice = "Call malloc_trim(0) through ctypes after large work.",
+		.site = -1,
+		.growth_per_s = NAN,
+		.growth_low = NAN,
+		.growth_high = NAN,
+		.signature = "fedcba9876543210",
+	},
+};
+
 static size_t sample_ids[][2] = {{0, 1}, {2}, {3}, {4}, {5}, {6}, {7}};
 
 #define SITE(number, of, where, bytes, blocks, growth, age, ids, caller)                           \
@@ -141,6 +207,8 @@ static inline const struct report *sample_report(void)
 
 	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
 		sites[i] = made[i];
+	sites[1].types = sample_types;
+	sites[1].type_count = 2;
 	worker_sites[0] = worker_made[0];
 	worker_sites[0].stacks = &sample_ids[0][0];
 	processes[0] = (struct report_process){
@@ -166,7 +234,9 @@ static inline const struct report *sample_report(void)
 			 .live_full_bytes = 4096,
 			 .stacks = 12,
 			 .unknown_stacks = 12},
-		.memory = {126248550, 42257613, 2799703.4, 512 * MIB, 146.6},
+		.memory = {126248550, 42257613, 2799703.4, 512 * MIB, 146.6, 140.2, 153.8,
+			   &sample_bridge},
+		.verdicts = {sample_verdicts, 3},
 		.profile = {sample_stacks, sizeof(sample_stacks) / sizeof(*sample_stacks), NULL},
 		.sites = sites,
 		.site_count = sizeof(made) / sizeof(*made),
@@ -180,7 +250,7 @@ static inline const struct report *sample_report(void)
 		.overhead_pct = 1.4,
 		.scale = 64,
 		.coverage = {NAN, 0.913, NAN, NAN, NULL, NULL, NAN, NAN},
-		.memory = {9437184, REPORT_UNMEASURED, NAN, REPORT_UNMEASURED, NAN},
+		.memory = {9437184, REPORT_UNMEASURED, NAN, REPORT_UNMEASURED, NAN, NAN, NAN, NULL},
 		.end = "the process exited",
 		.profile = {sample_worker_stacks, 1, NULL},
 		.sites = worker_sites,

@@ -46,7 +46,8 @@ static void takes_the_main_job(void **state)
 	assert_int_equal(cli.top, 10);
 	assert_true(cli.interval_s == 5 && cli.duration_s == 0 && cli.older_s == 0);
 	assert_int_equal(cli.mode, TRACE_AUTO);
-	assert_true(cli.budget == 0.02 && cli.sample_bytes == 0 && !cli.doctor);
+	assert_true(cli.budget == 0.02 && cli.sample_bytes == 0 &&
+		    cli.subcommand == SUBCOMMAND_TRACE);
 }
 
 static void takes_every_option(void **state)
@@ -76,8 +77,17 @@ static void takes_every_option(void **state)
 	assert_int_equal(cli.mode, TRACE_SAMPLED);
 	assert_true(cli.sample_bytes == 65536 && cli.budget == 0.005);
 	assert_int_equal(parse("doctor", &cli), 0);
-	assert_true(cli.doctor && !cli.pid_count);
+	assert_true(cli.subcommand == SUBCOMMAND_DOCTOR && !cli.pid_count);
 	assert_int_equal(parse("doctor --pid 4", &cli), 0);
+	assert_int_equal(cli.pids[0], 4);
+	assert_int_equal(parse("heap --pid 4 --watch -i 2s", &cli), 0);
+	assert_true(cli.subcommand == SUBCOMMAND_HEAP && cli.watch && cli.interval_s == 2);
+	assert_int_equal(parse("who --pid 4 app.Session -f json", &cli), 0);
+	assert_int_equal(cli.subcommand, SUBCOMMAND_WHO);
+	assert_string_equal(cli.what, "app.Session");
+	assert_string_equal(cli.outputs[0].format, "json");
+	assert_int_equal(parse("who 0x7f1200 -p 4", &cli), 0);
+	assert_string_equal(cli.what, "0x7f1200");
 	assert_int_equal(cli.pids[0], 4);
 
 	assert_int_equal(parse("-f json -p 1", &cli), 0);
@@ -119,12 +129,19 @@ static void refuses(void **state)
 		"--pid 1 --min-size many",
 		"--pid 1 --live-max 0",
 		"--pid 1 -o -",
-		"--pid 1 -m census",
 		"--pid 1 --budget much",
 		"--pid 1 --budget 0",
 		"--pid 1 --budget -1",
 		"--pid 1 --sample-bytes 1",
 		"doctor -- python3",
+		"heap",
+		"heap --pid 1 --pid 2",
+		"heap --pid 1 -- python3",
+		"heap --pid 1 list",
+		"who --pid 1",
+		"who list",
+		"who --pid 1 list dict",
+		"--pid 1 --watch",
 		"--pid 1 -m fast",
 		"--pid 1 -d nan",
 		"--pid 1 -d -5s",

@@ -39,6 +39,37 @@ static int write_colour(const struct report *report, FILE *out)
 			       &(struct terminal_options){.width = 100, .colour = true});
 }
 
+/* With the text of some of the files: one that has all lines, one that is hostile, one that is not there. */
+static int write_sources(const struct report *report, FILE *out)
+{
+	static const char *lines[60],
+		*evil[] = {
+			"",
+			"def evil():",
+			"\ttry:",
+			"",
+			"\t# \033]0;owned\a",
+			"\twhile True:",
+			"\t\tkept.append('\033[31m\u202e', \"<script>\", \"Größe.日本語\")",
+		};
+	static const struct report_source sources[] = {
+		{"/srv/shop/cache.py", lines, 60, NULL, true},
+		{"/srv/shop/evil;name.py", evil, 7, "it has too many lines", false},
+		{"/srv/shop/model.py", NULL, 0, "there is no such file", false},
+	};
+	struct report copy = *report;
+	struct report_process processes[2] = {report->processes[0], report->processes[1]};
+
+	for (size_t i = 0; i < 60; i++)
+		lines[i] = i % 4 ? "        do_something(with_it)" : "";
+	lines[39] = "    def put(self, key, size):";
+	lines[41] = "        self.kept[key] = bytearray(size)";
+	processes[0].sources = sources;
+	processes[0].source_count = 3;
+	copy.processes = processes;
+	return lines__write(&copy, out);
+}
+
 static char *render(write_fn write, const struct report *report)
 {
 	char *text = NULL;
@@ -111,6 +142,7 @@ static void test_golden(void **state)
 	check_golden(folded__write, "report.folded");
 	check_golden(svg__write, "report.svg");
 	check_golden(html__write, "report.html");
+	check_golden(write_sources, "report.lines");
 	check_golden(write_wide, "report.txt");
 	check_golden(write_narrow, "report-80.txt");
 }
@@ -151,6 +183,26 @@ static struct json_object *get(struct json_object *object, const char *key)
 	return json_object_object_get(object, key);
 }
 
+static void check_verdicts(struct json_object *verdicts)
+{
+	static const char *const keys[] = {
+		"kind",  "cause",   "confidence", "summary",   "site",       "growth_per_s",
+		"types", "held_by", "advice",     "signature", "suppressed", "growth_ci",
+	};
+	struct json_object *first = json_object_array_get_idx(verdicts, 0), *interval;
+
+	assert_int_equal(json_object_array_length(verdicts), 3);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		assert_key(first, keys[i]);
+	assert_string_equal(json_object_get_string(get(first, "kind")), "leak");
+	assert_string_equal(json_object_get_string(get(first, "cause")), "unbounded_cache");
+	interval = get(first, "growth_ci");
+	assert_true(json_object_get_double(json_object_array_get_idx(interval, 0)) == 2700000);
+	assert_int_equal(json_object_array_length(get(first, "held_by")), 3);
+	assert_null(get(json_object_array_get_idx(verdicts, 1), "growth_ci"));
+	assert_null(get(json_object_array_get_idx(verdicts, 2), "site"));
+}
+
 static void test_json_keys(void **state)
 {
 	static const char *const process_keys[] = {
@@ -178,7 +230,10 @@ static void test_json_keys(void **state)
 	process = json_object_array_get_idx(get(root, "processes"), 0);
 	for (size_t i = 0; i < sizeof(process_keys) / sizeof(*process_keys); i++)
 		assert_key(process, process_keys[i]);
-	assert_null(get(get(process, "memory"), "bridge"));
+	assert_int_equal(
+		json_object_get_int64(get(get(get(process, "memory"), "bridge"), "python_objects")),
+		84 * MIB);
+	check_verdicts(get(process, "verdicts"));
 	assert_null(get(get(process, "trace"), "overhead_pct"));
 	assert_null(get(get(get(process, "trace"), "coverage"), "raw"));
 
@@ -284,8 +339,8 @@ static void test_folded_merges(void **state)
 
 static void test_empty(void **state)
 {
-	static const write_fn writers[] = {json__write, folded__write, svg__write, html__write,
-					   write_wide};
+	static const write_fn writers[] = {json__write, folded__write, svg__write,
+					   html__write, lines__write,  write_wide};
 	struct report_process process = {.pid = 1, .comm = "p"};
 	struct report reports[] = {{.top = 10}, {.processes = &process, .process_count = 1}};
 
@@ -427,10 +482,120 @@ static void test_terminal_obeys_limits(void **state)
 	free(text);
 }
 
+/* Where a line's row is in text; NULL = it has none. */
+static const char *row_of(const char *text, const char *source)
+{
+	const char *at = strstr(text, source);
+
+	while (at && at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+static void assert_row(const char *text, const char *source, const char *figures)
+{
+	const char *row = row_of(text, source);
+
+	assert_non_null(row);
+	if (strncmp(row, figures, strlen(figures)))
+		fail_msg("%.120s: is not %s", row, figures);
+}
+
+#define OF_LINE(number, where, bytes, blocks)                                                      \
+	{                                                                                          \
+		.file = "a.py", .path = "/a.py", .line = (number), .domain = (where),              \
+		.live_bytes = (bytes), .live_count = (blocks), .alloc_bytes = 3 * (bytes),         \
+		.growth_per_s = (bytes), .error_pct = NAN                                          \
+	}
+
+static void test_lines(void **state)
+{
+	static const char *const lines[] = {"one",    "two",    "three", "four",   "five",
+					    "six",    "seven",  "eight", "nine",   "\tten\tx",
+					    "eleven", "twelve", "",      "\033[2J"};
+	static const struct census_type buffers[] = {{"bytearray", 0, 0, 4096}};
+	static const struct census_type heads[] = {{"app.Some", 10, 560, 0},
+						   {"bytearray", 7, 400, 0}};
+	struct report_site sites[] = {
+		OF_LINE(3, DOMAIN_OBJECT, 1024, 17), OF_LINE(10, DOMAIN_RAW, 2048, 2),
+		OF_LINE(3, DOMAIN_RAW, 4096, 7),     OF_LINE(9, DOMAIN_RAW, 1, 1),
+		OF_LINE(14, DOMAIN_OBJECT, 512, 1),  OF_LINE(3, DOMAIN_MMAP, 1 << 20, 1),
+		OF_LINE(2000, DOMAIN_RAW, 3000, 1),
+	};
+	const struct report_source source = {"/a.py", lines, 14, NULL, true};
+	struct report_process process = {.pid = 1,
+					 .comm = "p",
+					 .sites = sites,
+					 .site_count = sizeof(sites) / sizeof(*sites),
+					 .sources = &source,
+					 .source_count = 1};
+	struct report report = {.processes = &process, .process_count = 1, .top = 3};
+	char *text;
+
+	(void)state;
+	sites[0].types = heads;
+	sites[0].type_count = 2;
+	sites[2].types = buffers;
+	sites[2].type_count = 1;
+	text = render(lines__write, &report);
+	/* Of objects and of malloc, but of no mapping; the object's count is from where the object is. */
+	assert_row(text, " 3  three",
+		   "     5.0 KiB    +5.0 KiB/s         24    15.0 KiB  7 bytearray ");
+	assert_row(text, "10          ten     x",
+		   "     2.0 KiB    +2.0 KiB/s          2     6.0 KiB ");
+	assert_row(text, " 9  nine", "         1 B        +1 B/s          1         3 B ");
+	assert_row(text, " 1  one", "              ");
+	assert_row(text, "2000  [not in the text", "     2.9 KiB");
+	assert_non_null(strstr(text, "       512 B  on 1 other line that holds less"));
+	assert_non_null(strstr(text, "Changed after the process started"));
+	/* What is between the lines shown is left out; the third line below the tenth is empty. */
+	assert_non_null(row_of(text, " 6  six"));
+	assert_null(row_of(text, "\033"));
+	assert_non_null(strstr(text, "13\n"));
+	free(text);
+
+	/* The others have no text around them. */
+	report.top = 1;
+	text = render(lines__write, &report);
+	assert_null(row_of(text, "  seven"));
+	assert_null(row_of(text, "  ten"));
+	assert_non_null(row_of(text, " 6  six"));
+	free(text);
+
+	report.top = 10;
+	process.source_count = 0;
+	text = render(lines__write, &report);
+	assert_non_null(strstr(text, "Its text was not read."));
+	assert_row(text, "   10\n", "     2.0 KiB");
+	assert_row(text, "   14\n", "       512 B");
+	free(text);
+}
+
+static void test_lines_gap(void **state)
+{
+	const char *lines[40];
+	struct report_site sites[] = {OF_LINE(5, DOMAIN_RAW, 10, 1), OF_LINE(12, DOMAIN_RAW, 10, 1),
+				      OF_LINE(30, DOMAIN_RAW, 10, 1)};
+	const struct report_source source = {"/a.py", lines, 40, NULL, false};
+	struct report_process process = {
+		.pid = 1, .sites = sites, .site_count = 3, .sources = &source, .source_count = 1};
+	struct report report = {.processes = &process, .process_count = 1, .top = 10};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		lines[i] = "same";
+	text = render(lines__write, &report);
+	/* 2-8 and 9-15 touch; 27-33 do not. */
+	assert_int_equal(occurrences(text, "  same\n"), 21);
+	assert_int_equal(occurrences(text, "…\n"), 1);
+	free(text);
+}
+
 static void test_full_disk(void **state)
 {
-	static const write_fn writers[] = {json__write, folded__write, svg__write, html__write,
-					   write_wide};
+	static const write_fn writers[] = {json__write, folded__write, svg__write,
+					   html__write, lines__write,  write_wide};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(writers) / sizeof(*writers); i++) {
@@ -451,14 +616,17 @@ static void test_table(void **state)
 	assert_ptr_equal(exporter__by_name("json")->write, json__write);
 	assert_ptr_equal(exporter__by_path("out/x.json")->write, json__write);
 	assert_ptr_equal(exporter__by_path("x.svg")->write, svg__write);
+	assert_ptr_equal(exporter__by_path("x.lines")->write, lines__write);
 	assert_ptr_equal(exporter__by_path(".folded")->write, folded__write);
 	assert_null(exporter__by_path("x.speedscope.json"));
 	assert_null(exporter__by_path("x.txt"));
 	assert_null(exporter__by_path("json"));
 	assert_null(exporter__by_name("speedscope"));
 	assert_null(exporter__by_name(""));
-	assert_string_equal(exporter__names(names, sizeof(names)), "json, folded, svg, html");
-	assert_string_equal(exporter__endings(names, sizeof(names)), ".json, .folded, .svg, .html");
+	assert_string_equal(exporter__names(names, sizeof(names)),
+			    "json, folded, svg, html, lines");
+	assert_string_equal(exporter__endings(names, sizeof(names)),
+			    ".json, .folded, .svg, .html, .lines");
 	assert_string_equal(exporter__names(names, 6), "json,");
 }
 
@@ -476,6 +644,8 @@ int main(void)
 		cmocka_unit_test(test_svg_is_safe),
 		cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_terminal_obeys_limits),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lines_gap),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_table),
 	};

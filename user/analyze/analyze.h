@@ -7,8 +7,11 @@
 #ifndef ANALYZE_H
 #define ANALYZE_H
 
+#include "evidence.h"
 #include "report.h"
 #include "snapshot.h"
+
+struct arena;
 
 /* --- sites (sites.c) --- */
 
@@ -27,6 +30,9 @@ int analyze__sites(struct report_process *process);
 void analyze__free_sites(struct report_process *process);
 
 /* --- growth (history.c) --- */
+
+/* What a site is known by from one report to the next: of its domain and place. */
+__u64 analyze__site_key(const struct report_site *site);
 
 /*
  * Live bytes of each site and RSS of one process over time; bounded in sites and in samples. NULL:
@@ -50,6 +56,12 @@ int history__add(struct history *history, double now_s, struct report_process *p
 double history__growth(const struct history *history, const struct report_site *site);
 double history__rss_growth(const struct history *history);
 
+#define HISTORY_POINTS 32
+
+/* What is kept of a site, or of RSS (site NULL): at which times, on history__add()'s clock, how many bytes. Returns how many points. */
+size_t history__points(const struct history *history, const struct report_site *site,
+		       double at_s[HISTORY_POINTS], double bytes[HISTORY_POINTS]);
+
 /* --- coverage (coverage.c) --- */
 
 /*
@@ -63,5 +75,27 @@ double history__rss_growth(const struct history *history);
  */
 void analyze__coverage(const struct snapshot *snapshot, __u32 target_index,
 		       struct report_coverage *coverage);
+
+/* --- verdicts (verdicts.c and the files after it) --- */
+
+/*
+ * What the process's growth is, and whether it is a leak, from the sites of process and from evidence; see verdicts.h for how. Judged:
+ * sites that have evidence, types where sites explain too little, and the process as a whole. All that verdicts
+ * point to is in arena. 0 or -ENOMEM.
+ */
+int analyze__verdicts(const struct report_process *process, const struct evidence *evidence,
+		      struct arena *arena, struct verdict_list *verdicts);
+
+/* Marks those that a suppression matches. */
+void analyze__suppress(const struct report_process *process, const struct suppression *suppressions,
+		       size_t count, struct verdict_list *verdicts);
+
+/* Whether a leak stands in the report that is not on the list of known ones. */
+bool analyze__has_leak(const struct report *report);
+
+/* --- the limit (limit.c) --- */
+
+/* Sets memory's limit and the time until RSS reaches it, from the looks of evidence: NAN where it does not surely grow. */
+void analyze__limit(const struct evidence *evidence, struct report_memory *memory);
 
 #endif

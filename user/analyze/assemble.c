@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arena.h"
+
 /* NAN: the price of such a trap was not measured. */
 static double price_of(const struct tracing *tracing, const struct probe *probe)
 {
@@ -34,8 +36,7 @@ static int list_probes(const struct target *target, const struct plan *plan,
 		       struct report_process *process)
 {
 	process->probes = calloc(plan->probe_count + 1, sizeof(*process->probes));
-	process->allocators = calloc(target->allocator_count + 1, sizeof(*process->allocators));
-	if (!process->probes || !process->allocators)
+	if (!process->probes)
 		return -ENOMEM;
 	for (size_t i = 0; process->tracing.probes_used && i < plan->probe_count; i++) {
 		const struct probe *probe = &plan->probes[i];
@@ -49,9 +50,6 @@ static int list_probes(const struct target *target, const struct plan *plan,
 		};
 	}
 	process->probe_count = process->tracing.probes_used ? plan->probe_count : 0;
-	for (size_t i = 0; i < target->allocator_count; i++)
-		process->allocators[i] = target->allocators[i].name;
-	process->allocator_count = target->allocator_count;
 	return 0;
 }
 
@@ -132,13 +130,10 @@ static void cover_watched(const struct tracing *tracing, const struct plan *plan
 	}
 }
 
-int assemble__process(const struct snapshot *snapshot, __u32 index, const struct target *target,
-		      const struct plan *plan, struct history *history, double now_s,
-		      struct report_process *process)
+/* What the process is, whatever was traced of it. */
+static int describe(const struct target *target, __u64 rss, __u64 rss_start,
+		    struct report_process *process)
 {
-	const struct memory_info *memory = &snapshot->memory[index];
-	int err;
-
 	process->pid = target->pid;
 	process->comm = target->comm;
 	process->exe = target->exe;
@@ -146,15 +141,47 @@ int assemble__process(const struct snapshot *snapshot, __u32 index, const struct
 	process->cmdline = target->cmdline;
 	process->python_version = target->python.version;
 	process->python_allocator = target->python.allocator[0] ? target->python.allocator : NULL;
+	process->memory = (struct report_memory){
+		.rss = rss_start ? (long long)rss : REPORT_UNMEASURED,
+		.rss_start = rss_start ? (long long)rss_start : REPORT_UNMEASURED,
+		.limit = REPORT_UNMEASURED,
+		.seconds_to_limit = NAN,
+		.seconds_to_limit_low = NAN,
+		.seconds_to_limit_high = NAN,
+	};
+	process->allocators = calloc(target->allocator_count + 1, sizeof(*process->allocators));
+	if (!process->allocators)
+		return -ENOMEM;
+	for (size_t i = 0; i < target->allocator_count; i++)
+		process->allocators[i] = target->allocators[i].name;
+	process->allocator_count = target->allocator_count;
+	return 0;
+}
+
+int assemble__untraced(const struct target *target, __u64 rss, __u64 rss_start,
+		       struct history *history, double now_s, struct report_process *process)
+{
+	int err = describe(target, rss, rss_start, process);
+
+	process->mode = "census";
+	process->overhead_pct = process->scale = NAN;
+	process->coverage = (struct report_coverage){NAN, NAN, NAN, NAN, NULL, NULL, NAN, NAN};
+	return err ? err : history__add(history, now_s, process);
+}
+
+int assemble__process(const struct snapshot *snapshot, __u32 index, const struct target *target,
+		      const struct plan *plan, struct history *history, double now_s,
+		      struct report_process *process)
+{
+	const struct memory_info *memory = &snapshot->memory[index];
+	int err;
+
+	err = describe(target, memory->rss, memory->rss_start, process);
+	if (err)
+		return err;
 	process->mode = process->tracing.mode;
 	process->overhead_pct = 100 * process->tracing.overhead;
 	process->scale = process->tracing.scale[HEAP_LAYER_OBJECT];
-	process->memory = (struct report_memory){
-		.rss = memory->rss_start ? (long long)memory->rss : REPORT_UNMEASURED,
-		.rss_start = memory->rss_start ? (long long)memory->rss_start : REPORT_UNMEASURED,
-		.limit = REPORT_UNMEASURED,
-		.seconds_to_limit = NAN,
-	};
 	if (memory->replaced)
 		process->end = "the process replaced itself by exec";
 	else if (memory->ended)
@@ -181,6 +208,7 @@ void assemble__end(struct report *report)
 		free(process->probes);
 		free(process->allocators);
 		analyze__free_sites(process);
+		arena__free(process->verdict_arena);
 	}
 	free(report->processes);
 	memset(report, 0, sizeof(*report));

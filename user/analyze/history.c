@@ -11,8 +11,9 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "analyze/trend.h"
 
-#define MAX_SAMPLES 32
+#define MAX_SAMPLES HISTORY_POINTS
 #define MAX_SITES 16384
 
 struct sample {
@@ -73,54 +74,17 @@ static void series__add(struct series *series, double at_s, double bytes)
 	series->samples[last] = (struct sample){at_s, bytes};
 }
 
-/* The k-th smallest of count slopes (Hoare's selection); reorders them. */
-static double select_kth(double *slopes, size_t count, size_t k)
-{
-	size_t low = 0, high = count - 1;
-
-	while (low < high) {
-		double pivot = slopes[low + (high - low) / 2];
-		size_t i = low, j = high;
-
-		for (;;) {
-			while (slopes[i] < pivot)
-				i++;
-			while (slopes[j] > pivot)
-				j--;
-			if (i >= j)
-				break;
-			double swap = slopes[i];
-
-			slopes[i++] = slopes[j];
-			slopes[j--] = swap;
-		}
-		if (k <= j)
-			high = j;
-		else
-			low = j + 1;
-	}
-	return slopes[k];
-}
-
 static double series__slope(const struct series *series)
 {
-	double slopes[MAX_SAMPLES * (MAX_SAMPLES - 1) / 2], middle;
-	size_t count = 0;
+	double at_s[MAX_SAMPLES], bytes[MAX_SAMPLES];
+	struct trend trend;
 
 	for (__u32 i = 0; i < series->count; i++) {
-		for (__u32 j = i + 1; j < series->count; j++) {
-			const struct sample *a = &series->samples[i], *b = &series->samples[j];
-
-			if (b->at_s > a->at_s)
-				slopes[count++] = (b->bytes - a->bytes) / (b->at_s - a->at_s);
-		}
+		at_s[i] = series->samples[i].at_s;
+		bytes[i] = series->samples[i].bytes;
 	}
-	if (!count)
-		return NAN;
-	middle = select_kth(slopes, count, count / 2);
-	if (count % 2)
-		return middle;
-	return (middle + select_kth(slopes, count, count / 2 - 1)) / 2;
+	trend__of(at_s, bytes, series->count, &trend);
+	return trend.slope;
 }
 
 static __u64 mix(__u64 hash, const void *bytes, size_t size)
@@ -135,7 +99,7 @@ static __u64 mix_text(__u64 hash, const char *text)
 	return text ? mix(hash, text, strlen(text) + 1) : mix(hash, "\xff", 1);
 }
 
-static __u64 key_of(const struct report_site *site)
+__u64 analyze__site_key(const struct report_site *site)
 {
 	__u64 hash = 0xcbf29ce484222325ull;
 	__u32 domain = site->domain;
@@ -186,7 +150,7 @@ static int add(struct history *history, double now_s, const struct report_proces
 	for (size_t i = 0; i < process->site_count && count < room; i++) {
 		const struct report_site *site = &process->sites[i];
 		struct series *series = &sites[count];
-		__u64 key = key_of(site);
+		__u64 key = analyze__site_key(site);
 		const struct series *old = find(history, key);
 
 		memset(series, 0, sizeof(*series));
@@ -218,7 +182,7 @@ int history__add(struct history *history, double now_s, struct report_process *p
 
 double history__growth(const struct history *history, const struct report_site *site)
 {
-	const struct series *series = find(history, key_of(site));
+	const struct series *series = find(history, analyze__site_key(site));
 
 	return series ? series__slope(series) : NAN;
 }
@@ -226,4 +190,16 @@ double history__growth(const struct history *history, const struct report_site *
 double history__rss_growth(const struct history *history)
 {
 	return series__slope(&history->rss);
+}
+
+size_t history__points(const struct history *history, const struct report_site *site,
+		       double at_s[HISTORY_POINTS], double bytes[HISTORY_POINTS])
+{
+	const struct series *series = site ? find(history, analyze__site_key(site)) : &history->rss;
+
+	for (__u32 i = 0; series && i < series->count; i++) {
+		at_s[i] = series->samples[i].at_s;
+		bytes[i] = series->samples[i].bytes;
+	}
+	return series ? series->count : 0;
 }

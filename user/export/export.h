@@ -19,6 +19,7 @@ struct exporter {
 	const char *ending; /* of the file names that ask for it */
 	/* Writes all of it and flushes: 0, or -errno, -ENOSPC for instance. */
 	int (*write)(const struct report *report, FILE *out);
+	bool shows_source; /* needs the text of the source files in the report */
 };
 
 /* NULL: no such format. */
@@ -38,6 +39,7 @@ int json__write(const struct report *report, FILE *out);
 int folded__write(const struct report *report, FILE *out);
 int svg__write(const struct report *report, FILE *out);
 int html__write(const struct report *report, FILE *out);
+int lines__write(const struct report *report, FILE *out);
 
 struct terminal_options {
 	bool colour;

@@ -8,12 +8,13 @@
 #include "export/export.h"
 
 static const struct exporter exporters[] = {
-	{"json", ".json", json__write},
-	{"folded", ".folded", folded__write},
-	{"svg", ".svg", svg__write},
-	{"html", ".html", html__write},
+	{"json", ".json", json__write, false},
+	{"folded", ".folded", folded__write, false},
+	{"svg", ".svg", svg__write, false},
+	{"html", ".html", html__write, false},
+	{"lines", ".lines", lines__write, true},
 	/* Not written yet; named, so that it is not taken for another's. */
-	{"speedscope", ".speedscope.json", NULL},
+	{"speedscope", ".speedscope.json", NULL, false},
 };
 
 #define EXPORTERS (sizeof(exporters) / sizeof(*exporters))

@@ -2,7 +2,7 @@
 /*
  * json.c - the report, schema pyleak.report/1
  *
- * What was not measured is null. Keys that the schema names and nothing fills yet are there, empty.
+ * What was not measured is null; lists that nothing fills are there, empty.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -152,6 +152,63 @@ static json *stack_object(size_t id, const struct profile_stack *stack)
 	return to;
 }
 
+static json *types_array(const struct census_type *types, size_t type_count)
+{
+	json *to = array();
+
+	for (size_t i = 0; i < type_count; i++) {
+		json *type = object();
+
+		put(type, "name", string(types[i].name));
+		put(type, "count", count(types[i].count));
+		put(type, "bytes", count(types[i].own_bytes + types[i].buffer_bytes));
+		append(to, type);
+	}
+	return to;
+}
+
+static json *strings_array(const char *const *texts, size_t text_count)
+{
+	json *to = array();
+
+	for (size_t i = 0; i < text_count; i++)
+		append(to, string(texts[i]));
+	return to;
+}
+
+/* Both bounds, or null. */
+static json *interval(double low, double high)
+{
+	json *to;
+
+	if (!isfinite(low) || !isfinite(high))
+		return NULL;
+	to = array();
+	append(to, real(low));
+	append(to, real(high));
+	return to;
+}
+
+static json *verdict_object(const struct verdict *verdict)
+{
+	json *to = object();
+
+	put(to, "kind", string(verdict_kind__name(verdict->kind)));
+	put(to, "cause", string(verdict_cause__name(verdict->cause)));
+	put(to, "confidence", real(verdict->confidence));
+	put(to, "summary", string(verdict->summary));
+	put(to, "site", integer(verdict->site));
+	put(to, "growth_per_s", real(verdict->growth_per_s));
+	put(to, "growth_ci", interval(verdict->growth_low, verdict->growth_high));
+	put(to, "types", types_array(verdict->types, verdict->type_count));
+	put(to, "held_by", strings_array(verdict->held_by, verdict->held_by_count));
+	put(to, "evidence", strings_array(verdict->evidence, verdict->evidence_count));
+	put(to, "advice", string(verdict->advice));
+	put(to, "signature", string(verdict->signature));
+	put(to, "suppressed", boolean(verdict->suppressed));
+	return to;
+}
+
 static json *site_object(const struct report_site *site)
 {
 	json *to = object(), *stacks = array();
@@ -174,7 +231,7 @@ static json *site_object(const struct report_site *site)
 	put(to, "oldest_s", age(site->oldest_s));
 	put(to, "median_age_s", age(site->median_age_s));
 	put(to, "error_pct", real(site->error_pct));
-	put(to, "types", array());
+	put(to, "types", types_array(site->types, site->type_count));
 	put(to, "native", native_caller(site->native));
 	for (size_t i = 0; i < site->stack_count; i++)
 		append(stacks, count(site->stacks[i]));
@@ -282,6 +339,24 @@ static json *lost_object(const struct report_lost *lost)
 	return to;
 }
 
+static json *bridge_object(const struct rss_bridge *bridge)
+{
+	json *to;
+
+	if (!bridge)
+		return NULL;
+	to = object();
+	put(to, "python_objects", count(bridge->python_objects));
+	put(to, "pymalloc_free", count(bridge->pymalloc_free));
+	put(to, "malloc_in_use", count(bridge->malloc_in_use));
+	put(to, "malloc_free", count(bridge->malloc_free));
+	put(to, "mmap_anon", count(bridge->mmap_anon));
+	put(to, "stacks", count(bridge->stacks));
+	put(to, "file_backed", count(bridge->file_backed));
+	put(to, "unexplained", count(bridge->unexplained));
+	return to;
+}
+
 static json *memory_object(const struct report_memory *memory)
 {
 	json *to = object();
@@ -291,7 +366,9 @@ static json *memory_object(const struct report_memory *memory)
 	put(to, "growth_per_s", real(memory->growth_per_s));
 	put(to, "limit", integer(memory->limit));
 	put(to, "seconds_to_limit", real(memory->seconds_to_limit));
-	put(to, "bridge", NULL);
+	put(to, "seconds_to_limit_ci",
+	    interval(memory->seconds_to_limit_low, memory->seconds_to_limit_high));
+	put(to, "bridge", bridge_object(memory->bridge));
 	return to;
 }
 
@@ -324,7 +401,7 @@ static json *stacks_array(const struct report_process *process)
 static json *process_object(const struct report_process *process)
 {
 	json *to = object(), *python = object(), *cmdline = array(), *allocators = array();
-	json *sites = array();
+	json *sites = array(), *verdicts = array();
 
 	put(to, "pid", integer(process->pid));
 	put(to, "comm", string(process->comm));
@@ -344,7 +421,9 @@ static json *process_object(const struct report_process *process)
 	put(to, "lost", lost_object(&process->lost));
 	put(to, "memory", memory_object(&process->memory));
 	put(to, "end", string(process->end));
-	put(to, "verdicts", array());
+	for (size_t i = 0; i < process->verdicts.count; i++)
+		append(verdicts, verdict_object(&process->verdicts.list[i]));
+	put(to, "verdicts", verdicts);
 	for (size_t i = 0; i < process->site_count; i++)
 		append(sites, site_object(&process->sites[i]));
 	put(to, "sites", sites);

@@ -106,6 +106,49 @@ void line__item(struct line *line, enum style style, const char *text, size_t in
 	line__put(line, style, text);
 }
 
+/* Bytes of the first piece of text that fits into room columns, at a blank if there is one; all of it where it fits. */
+static size_t piece(const char *text, size_t room)
+{
+	const char *at = text, *blank = NULL, *next = text;
+	size_t used = 0;
+
+	while (*at) {
+		char one[8];
+
+		text__next(&next);
+		snprintf(one, sizeof(one), "%.*s", (int)(next - at), at);
+		used += text__columns(one);
+		if (used > room)
+			break;
+		if (*at == ' ')
+			blank = at;
+		at = next;
+	}
+	if (!*at)
+		return at - text;
+	if (*at == ' ')
+		blank = at;
+	if (blank && blank > text)
+		return blank - text;
+	return at > text ? at - text : next - text;
+}
+
+void line__wrap(struct line *line, enum style style, const char *text, size_t indent)
+{
+	while (*text) {
+		char part[1024];
+		size_t length;
+
+		line__pad(line, indent);
+		length = piece(text, line__room(line));
+		snprintf(part, sizeof(part), "%.*s", (int)length, text);
+		line__put(line, style, part);
+		line__end(line);
+		text += length;
+		text += strspn(text, " ");
+	}
+}
+
 /* The command line, one argument after the other. */
 static void put_command(struct line *line, const struct report_process *process)
 {
@@ -201,9 +244,41 @@ static void print_coverage(struct line *line, const struct report_coverage *cove
 	line__end(line);
 }
 
+/* What RSS consists of; layers that are nearly nothing are left out of the line. */
+static void print_bridge(struct line *line, const struct rss_bridge *bridge)
+{
+	const struct {
+		const char *name;
+		__u64 bytes;
+	} rows[] = {
+		{"Python objects", bridge ? bridge->python_objects : 0},
+		{"pymalloc free", bridge ? bridge->pymalloc_free : 0},
+		{"malloc in use", bridge ? bridge->malloc_in_use : 0},
+		{"malloc free", bridge ? bridge->malloc_free : 0},
+		{"mapped", bridge ? bridge->mmap_anon : 0},
+		{"stacks", bridge ? bridge->stacks : 0},
+		{"files", bridge ? bridge->file_backed : 0},
+		{"unexplained", bridge ? bridge->unexplained : 0},
+	};
+
+	if (!bridge)
+		return;
+	start_fact(line, "RSS is");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char item[64], bytes[32];
+
+		if (rows[i].bytes < bridge->rss / 200)
+			continue;
+		snprintf(item, sizeof(item), "%s %s", rows[i].name,
+			 text__bytes(rows[i].bytes, bytes, sizeof(bytes)));
+		line__item(line, STYLE_PLAIN, item, FACT_COLUMN);
+	}
+	line__end(line);
+}
+
 static void print_memory(struct line *line, const struct report_memory *memory)
 {
-	char text[32];
+	char text[32], high[32];
 
 	start_fact(line, "memory");
 	if (memory->rss == REPORT_UNMEASURED) {
@@ -229,8 +304,15 @@ static void print_memory(struct line *line, const struct report_memory *memory)
 		if (isfinite(memory->seconds_to_limit))
 			line__printf(line, STYLE_WARN, ", reached in %s",
 				     text__seconds(memory->seconds_to_limit, text, sizeof(text)));
+		if (isfinite(memory->seconds_to_limit_low) &&
+		    isfinite(memory->seconds_to_limit_high))
+			line__printf(
+				line, STYLE_WARN, " (%s to %s)",
+				text__seconds(memory->seconds_to_limit_low, text, sizeof(text)),
+				text__seconds(memory->seconds_to_limit_high, high, sizeof(high)));
 	}
 	line__end(line);
+	print_bridge(line, memory->bridge);
 }
 
 static void print_lost(struct line *line, const struct report_lost *lost)
@@ -288,6 +370,7 @@ static void print_process(struct line *line, const struct report *report,
 			  const struct report_process *process, bool live)
 {
 	print_head(line, report, process);
+	terminal__verdicts(line, process, live);
 	print_coverage(line, &process->coverage);
 	print_memory(line, &process->memory);
 	print_lost(line, &process->lost);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * terminal.h - what terminal.c and the tables of terminal_sites.c share: lines of bounded width
+ * terminal.h - what terminal.c, terminal_verdicts.c and the tables of terminal_sites.c share: lines of bounded width
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H
@@ -51,6 +51,9 @@ size_t line__room(const struct line *line);
 
 void line__end(struct line *line);
 
+/* Printable text on as many lines as it takes, from column indent on, broken at blanks; ends the line. */
+void line__wrap(struct line *line, enum style style, const char *text, size_t indent);
+
 /* "+2.7 MiB/s", "0 B/s", "-" for what was not measured. Returns buffer. */
 char *terminal__growth(double bytes_per_s, char *buffer, size_t size);
 
@@ -60,5 +63,8 @@ char *terminal__growth(double bytes_per_s, char *buffer, size_t size);
  */
 void terminal__sites(struct line *line, const struct report *report,
 		     const struct report_process *process, enum label_layer layer, size_t stacks);
+
+/* What the process's growth is: a block a verdict; live: a line. */
+void terminal__verdicts(struct line *line, const struct report_process *process, bool live);
 
 #endif

@@ -87,10 +87,13 @@ int glibc__read_arena(const struct glibc *glibc, __u64 address, struct glibc_are
 
 /* glibc_arenas.c. 0, -ENOENT (the ring of arenas is broken), -ESRCH, -EPERM, -ENOMEM. */
 int books__read(const struct glibc *glibc, struct pages *pages, struct glibc_books *books);
+/* Without the bins, which may be long: free[] stays empty. */
+int books__read_fast(const struct glibc *glibc, struct pages *pages, struct glibc_books *books);
 void books__clear(struct glibc_books *books);
 
 /* glibc_bins.c: follows the lists of the arenas read. 0, -ESRCH, -EPERM, -ENOMEM. */
-int books__read_lists(const struct glibc *glibc, struct pages *pages, struct glibc_books *books);
+int books__read_lists(const struct glibc *glibc, struct pages *pages, struct glibc_books *books,
+		      bool fast_only);
 
 /* The arena whose malloc_state is at address, or NULL. */
 const struct glibc_arena *books__arena(const struct glibc_books *books, __u64 address);

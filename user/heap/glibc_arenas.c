@@ -96,17 +96,28 @@ static int read_ring(const struct glibc *glibc, struct glibc_books *books)
 	return 0;
 }
 
-int books__read(const struct glibc *glibc, struct pages *pages, struct glibc_books *books)
+static int read_books(const struct glibc *glibc, struct pages *pages, struct glibc_books *books,
+		      bool fast_only)
 {
 	int err;
 
 	memset(books, 0, sizeof(*books));
 	err = read_ring(glibc, books);
 	if (!err)
-		err = books__read_lists(glibc, pages, books);
+		err = books__read_lists(glibc, pages, books, fast_only);
 	if (err)
 		books__clear(books);
 	return err;
+}
+
+int books__read(const struct glibc *glibc, struct pages *pages, struct glibc_books *books)
+{
+	return read_books(glibc, pages, books, false);
+}
+
+int books__read_fast(const struct glibc *glibc, struct pages *pages, struct glibc_books *books)
+{
+	return read_books(glibc, pages, books, true);
 }
 
 void books__clear(struct glibc_books *books)

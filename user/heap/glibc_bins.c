@@ -53,11 +53,11 @@ static int chains__add(struct chains *chains, __u64 head, __u64 at, bool *broken
 
 /* The lists of an arena, or only those that broke. */
 static int chains__add_arena(struct chains *chains, struct glibc_arena *arena, __u32 bins_offset,
-			     bool again)
+			     bool again, bool fast_only)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < GLIBC_BINS && !err; i++) {
+	for (size_t i = 0; i < GLIBC_BINS && !err && !fast_only; i++) {
 		__u64 head = arena->address + bins_offset + 16 * i - 16, first = arena->bins[2 * i];
 		bool wanted = !again || arena->bin_broken[i];
 
@@ -98,7 +98,7 @@ static int refresh(const struct glibc *glibc, struct glibc_arena *arena)
 }
 
 static int chains__begin(const struct glibc *glibc, const struct glibc_books *books,
-			 struct chains *chains, bool again)
+			 struct chains *chains, bool again, bool fast_only)
 {
 	int err = 0;
 
@@ -109,7 +109,8 @@ static int chains__begin(const struct glibc *glibc, const struct glibc_books *bo
 		if (again)
 			err = refresh(glibc, &books->arenas[i]);
 		if (!err)
-			err = chains__add_arena(chains, &books->arenas[i], glibc->bins, again);
+			err = chains__add_arena(chains, &books->arenas[i], glibc->bins, again,
+						fast_only);
 	}
 	free(chains->parts);
 	free(chains->of);
@@ -270,13 +271,14 @@ static int check_footers(const struct glibc *glibc, struct glibc_books *books)
 	return err;
 }
 
-int books__read_lists(const struct glibc *glibc, struct pages *pages, struct glibc_books *books)
+int books__read_lists(const struct glibc *glibc, struct pages *pages, struct glibc_books *books,
+		      bool fast_only)
 {
 	struct chains chains = {.list = NULL};
 	int err = 0;
 
 	for (int tries = 0; tries < TRIES && !err; tries++) {
-		err = chains__begin(glibc, books, &chains, tries > 0);
+		err = chains__begin(glibc, books, &chains, tries > 0, fast_only);
 		if (!err && !chains.count)
 			break;
 		if (!err)
@@ -290,7 +292,7 @@ int books__read_lists(const struct glibc *glibc, struct pages *pages, struct gli
 		qsort(books->fast, books->fast_count, sizeof(*books->fast), by_value);
 	for (size_t i = 0; i < books->arena_count; i++)
 		books->arenas[i].bins_complete =
-			!memchr(books->arenas[i].bin_broken, 1, GLIBC_BINS);
+			!fast_only && !memchr(books->arenas[i].bin_broken, 1, GLIBC_BINS);
 	free(chains.list);
 	free(chains.parts);
 	free(chains.of);

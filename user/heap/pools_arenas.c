@@ -32,6 +32,7 @@ static int arena_list__add(struct arena_list *arenas, const struct arena_object 
 		arenas->room = room;
 	}
 	range = &arenas->list[arenas->count++];
+	range->address = arena->address;
 	range->first = (arena->address + pool_size - 1) & ~(__u64)(pool_size - 1);
 	range->end = arena->pool_address;
 	range->index = index;

@@ -46,6 +46,7 @@ struct pools {
 
 /* The pools of an arena that have been in use. */
 struct arena_range {
+	__u64 address; /* of the arena, which need not begin with a pool */
 	__u64 first, end;
 	__u32 index; /* in the table of its interpreter */
 };

@@ -14,6 +14,7 @@ enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1, /* failed while running */
 	EXIT_USAGE = 2,
+	EXIT_LEAK = 3,          /* --fail-on leak */
 	EXIT_CANNOT_TRACE = 77, /* this kernel or process cannot be traced */
 };
 

@@ -124,6 +124,9 @@ void regime__apply(struct regime *r);
 /* About once a second: tells the governor what happened, and does what it says. */
 void regime__step(struct regime *r, double now_s);
 
+/* own_rate: CPU seconds of the target's own in a second. */
+void regime__pace_faults(struct regime *r, double own_rate);
+
 /* Between two steps: a layer that has become too expensive goes at once. */
 void regime__check_costs(struct regime *r, double now_s);
 

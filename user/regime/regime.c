@@ -128,8 +128,10 @@ int regime__start(struct regime *r)
 		return always(r, LAYER_SAMPLED,
 			      r->options.sample_bytes ? r->options.sample_bytes : 65536);
 	case TRACE_GROWTH:
+	case TRACE_CENSUS: /* no tracer, no regime */
 		return 0;
 	case TRACE_AUTO:
+		regime__pace_faults(r, 0);
 		/* Nothing is put in before everything else has begun: the first tick does. */
 		governor__step(r->governor, &nothing, &r->decision);
 		return 0;
@@ -230,6 +232,7 @@ void regime__state(const struct regime *r, struct tracing *state)
 	for (int layer = 0; layer < HEAP_LAYERS; layer++) {
 		const struct layer_regime *l = &r->layers[layer];
 
+		state->judged_ns[layer] = l->judged_ns;
 		state->scale[layer] = scale_of(l);
 		state->scale_error[layer] = scale_error_of(l, l->all_windows);
 		state->watched[layer] =

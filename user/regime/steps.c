@@ -63,6 +63,18 @@ static void adapt_samples(struct regime *r, const struct governor_input *input)
 	}
 }
 
+/* Page faults are recorded within a part of the budget, of the time that the target runs. */
+#define FAULT_BUDGET_PART 0.15
+#define LEAST_RATE 0.01 /* a target that sleeps counts as if it ran for 1 % of the time */
+
+void regime__pace_faults(struct regime *r, double own_rate)
+{
+	if (r->options.mode == TRACE_AUTO)
+		tracer__pace_faults(r->tracer, r->index,
+				    r->options.budget * FAULT_BUDGET_PART *
+					    (own_rate > LEAST_RATE ? own_rate : LEAST_RATE));
+}
+
 void regime__step(struct regime *r, double now_s)
 {
 	struct governor_input input = {.elapsed_s = now_s - r->step_at_s};
@@ -104,6 +116,8 @@ void regime__step(struct regime *r, double now_s)
 	r->faults_at_step_s = r->faults_s;
 	own_s = input.cpu_s > cost_s ? input.cpu_s - cost_s : input.cpu_s * 0.1;
 	account_work(r, own_s);
+	if (input.elapsed_s > 0.5)
+		regime__pace_faults(r, own_s / input.elapsed_s);
 	r->overhead_s += cost_s;
 	if (own_s > 0.01 && cost_s / own_s > r->worst_step)
 		r->worst_step = cost_s / own_s;

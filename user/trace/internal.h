@@ -71,6 +71,7 @@ struct traced {
 	struct extents *space;
 	struct proc_maps *maps; /* /proc/PID/maps when it was last looked at */
 	struct faults *faults;  /* resident memory by stack; NULL = not followed */
+	double fault_share;     /* see tracer__pace_faults(); 0 = as it comes */
 	bool seeded;            /* what was mapped when tracing began is in space */
 };
 

@@ -63,12 +63,6 @@ int tracer__attach(struct tracer *tracer, __u32 index, enum heap_layer layer,
 void tracer__switch(struct tracer *tracer, __u32 index, enum heap_layer layer,
 		    enum layer_switch what, __u32 mean);
 
-/* An entry of the live table. */
-struct tracked_block {
-	struct live_key key;
-	struct live_block block;
-};
-
 /* The target's entries of the live table; the caller frees *blocks, after an error too. 0 or -errno. */
 int tracer__blocks(struct tracer *tracer, __u32 index, struct tracked_block **blocks,
 		   size_t *count);
@@ -91,6 +85,9 @@ void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *
 
 /* The programs' counters of one target, all CPUs. 0 or -errno. */
 int tracer__counters(const struct tracer *tracer, __u32 index, __u64 of[COUNTER_MAX]);
+
+/* Share of a processor's time that recording the target's page faults may take; 0.5 % at most, and at first. */
+void tracer__pace_faults(struct tracer *tracer, __u32 index, double share);
 
 /* Whether this kernel shows page faults: x86. Else no target has rows of DOMAIN_RSS. */
 bool tracer__has_faults(const struct tracer *tracer);

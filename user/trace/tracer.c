@@ -64,6 +64,22 @@ bool tracer__has_faults(const struct tracer *tracer)
 	return bpf_program__autoload(tracer->bpf->progs.user_fault_probe);
 }
 
+#define FAULT_SHARE_MAX 0.005
+#define FAULT_BUDGET_WINDOW_NS 10000000 /* FAULT_WINDOW_NS of bpf/faults.h */
+
+void tracer__pace_faults(struct tracer *tracer, __u32 index, double share)
+{
+	/* One pace for all: that of the process that can stand the least. */
+	double least = FAULT_SHARE_MAX;
+
+	tracer->targets[index].fault_share = share;
+	for (size_t i = 0; i < tracer->target_count; i++)
+		if (tracer->targets[i].fault_share > 0 && tracer->targets[i].fault_share < least)
+			least = tracer->targets[i].fault_share;
+	__atomic_store_n(&tracer->bpf->data->fault_budget_ns,
+			 (__u64)(least * FAULT_BUDGET_WINDOW_NS), __ATOMIC_RELAXED);
+}
+
 /* exceptions:page_fault_user and _kernel: x86 only (Linux 6.18); elsewhere the programs were not loaded. */
 static int attach_faults(struct tracer *tracer)
 {

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * verdicts_growth.c - how the process develops, and whether what grows stays and is backed by it
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "analyze/verdicts.h"
+#include "lib/error.h"
+
+/* What is worth a person's time. To be calibrated. */
+#define GROWN_LEAST (32.0 * 1024)  /* bytes, over the run */
+#define PACE_LEAST 256.0           /* bytes a second: 21 MiB a day */
+#define PACE_OF_RSS (0.02 / 86400) /* a fiftieth of RSS a day */
+#define NOT_BACKED 0.3 /* the process grows surely less than this part of what the site seems to */
+
+bool course__grows(const struct course *course)
+{
+	return course->kind == COURSE_RISING || course->kind == COURSE_UNSTEADY;
+}
+
+bool course__followed(const struct course *course)
+{
+	return course->kind != COURSE_TOO_SHORT;
+}
+
+static void follow(const struct evidence *evidence, size_t offset, struct course *course)
+{
+	double at_s[EVIDENCE_POINTS], values[EVIDENCE_POINTS];
+	size_t count =
+		evidence->point_count < EVIDENCE_POINTS ? evidence->point_count : EVIDENCE_POINTS;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *point = (const char *)&evidence->points[i];
+
+		at_s[i] = evidence->points[i].at_s;
+		memcpy(&values[i], point + offset, sizeof(values[i]));
+	}
+	course__of(at_s, values, count, course);
+}
+
+void judge__measure(struct judge *judge)
+{
+	const struct {
+		struct course *course;
+		size_t offset;
+	} rows[] = {
+		{&judge->rss, offsetof(struct evidence_point, rss)},
+		{&judge->objects, offsetof(struct evidence_point, python_bytes)},
+		{&judge->in_use, offsetof(struct evidence_point, malloc_in_use)},
+		{&judge->unused, offsetof(struct evidence_point, malloc_free)},
+		{&judge->arenas, offsetof(struct evidence_point, arena_bytes)},
+		{&judge->arena_count, offsetof(struct evidence_point, malloc_arenas)},
+		{&judge->mapped, offsetof(struct evidence_point, mmap_anon)},
+		{&judge->threads, offsetof(struct evidence_point, threads)},
+		{&judge->garbage, offsetof(struct evidence_point, garbage_bytes)},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		follow(judge->evidence, rows[i].offset, rows[i].course);
+	judge->rss_now = judge->rss.points                 ? judge->rss.last
+			 : judge->process->memory.rss >= 0 ? judge->process->memory.rss
+							   : NAN;
+}
+
+bool judge__matters(const struct judge *judge, const struct course *course)
+{
+	double grown = course->last - course->first;
+	double pace = course->seconds > 0 ? grown / course->seconds : 0;
+
+	if (!(grown >= GROWN_LEAST) || !(pace >= PACE_LEAST))
+		return false;
+	return isnan(judge->rss_now) || pace >= PACE_OF_RSS * judge->rss_now;
+}
+
+/* How long the site had been followed when its blocks' ages were taken: the bounds span the run up to then. */
+static double run_at_look(const struct judge *judge, const struct growing *growing)
+{
+	const struct evidence *evidence = judge->evidence;
+	const struct evidence_site *about = growing->about;
+	double look = about->age_bounds[about->age_count - 1] / (1 - 0.5 / about->age_count);
+	double since =
+		evidence->point_count ? evidence->points[evidence->point_count - 1].at_s - look : 0;
+
+	return growing->course.seconds - fmax(since, 0);
+}
+
+/*
+ * Of a place that lets nothing go, the blocks older than a are those of the run's first T - a seconds: beside those older than
+ * the first bound their share is known beforehand, and what is missing has been let go. The bound nearest to the middle of the run
+ * says most.
+ */
+static double cohort_survival(const struct judge *judge, const struct growing *growing)
+{
+	const struct evidence_site *about = growing->about;
+	double run, best = NAN, distance;
+
+	if (about->age_count < 2 || about->age_count > 8)
+		return NAN;
+	run = run_at_look(judge, growing);
+	distance = 0.25 * run;
+	for (size_t i = 1; i < about->age_count; i++) {
+		double away = fabs(about->age_bounds[i] - run / 2);
+		double due = about->older_bytes[0] * (run - about->age_bounds[i]) /
+			     (run - about->age_bounds[0]);
+
+		if (away > distance)
+			continue;
+		distance = away;
+		best = due > 0 ? fmin(1, about->older_bytes[i] / due) : 0;
+	}
+	return best;
+}
+
+/* Without cohorts: half of the blocks of a place that lets nothing go are older than half of the run. */
+static double median_survival(const struct growing *growing)
+{
+	double run = growing->course.seconds;
+
+	if (!growing->site || !(growing->site->median_age_s >= 0) || !(run > 0))
+		return NAN;
+	return fmin(1, growing->site->median_age_s / (run / 2));
+}
+
+/* The rate of survival that the sample does not exclude: little was recorded of a place that is seldom passed. */
+static double sample_survival(const struct evidence_site *about)
+{
+	struct error_window window;
+
+	if (!(about->recorded >= 1) || !(about->survivors >= 0))
+		return NAN;
+	error__window(about->survivors, about->recorded, 1, 0, &window);
+	return window.rate_high;
+}
+
+/*
+ * A line may also make what is dropped at once: of that the cohorts know nothing, and need not. The share of all blocks that survive is
+ * asked only where nothing is known of ages.
+ */
+static double survival_of(const struct judge *judge, const struct growing *growing)
+{
+	double survival = cohort_survival(judge, growing);
+
+	if (isnan(survival))
+		survival = median_survival(growing);
+	return isnan(survival) ? growing->kept : survival;
+}
+
+/* By the best of the layers that were looked at. */
+static void back_by(const struct course *course, struct growing *growing)
+{
+	double slope = growing->course.trend.slope, share = course->trend.slope / slope;
+
+	share = share > 1 ? 1 : share > 0 ? share : 0;
+	growing->not_backed = (isnan(growing->backing) || growing->not_backed) &&
+			      course->trend.high < NOT_BACKED * slope;
+	growing->backing = fmax(share, growing->backing); /* fmax() ignores NAN */
+}
+
+static void back(const struct judge *judge, struct growing *growing)
+{
+	enum domain domain = growing->site ? growing->site->domain : DOMAIN_OBJECT;
+	bool mapped = domain == DOMAIN_MMAP;
+
+	growing->backing = NAN;
+	growing->not_backed = false;
+	growing->layer_looked = true;
+	if (!(growing->course.trend.slope > 0))
+		return;
+	if (mapped && course__followed(&judge->mapped))
+		back_by(&judge->mapped, growing);
+	if (!mapped && domain != DOMAIN_RSS && course__followed(&judge->objects))
+		back_by(&judge->objects, growing);
+	if (domain == DOMAIN_RAW && course__followed(&judge->in_use))
+		back_by(&judge->in_use, growing);
+	/* Python's objects alone say nothing of a block of malloc that none of them owns. */
+	if (domain == DOMAIN_RAW && !course__followed(&judge->in_use))
+		growing->not_backed = false;
+	if (!isnan(growing->backing))
+		return;
+	growing->layer_looked = false;
+	if (course__followed(&judge->rss))
+		back_by(&judge->rss, growing);
+}
+
+void growing__fill(const struct judge *judge, struct growing *growing)
+{
+	const struct report_site *site = growing->site;
+
+	if (!growing->type)
+		growing->made_per_s = NAN;
+	if (site && site->live_bytes)
+		growing->made_per_s =
+			growing->course.trend.slope * site->live_count / site->live_bytes;
+	growing->kept = sample_survival(growing->about);
+	growing->survival = survival_of(judge, growing);
+	back(judge, growing);
+}
