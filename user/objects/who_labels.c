@@ -12,11 +12,6 @@
 #define INT_DIGITS 24 /* PyLongObject: digits of 30 bits */
 #define TAG_SIGN                                                                                   \
 	3 /* >= 3.12: low bits of the word before them; 2 = negative; the number of digits from bit 3 on */
-#define MEMBER_DEF 40  /* PyMemberDescrObject.d_member */
-#define MEMBER_NAME 24 /* PyDescrObject.d_name */
-#define DEF_OFFSET 16  /* PyMemberDef.offset */
-#define BASES_MAX 32   /* classes that are asked for a slot */
-#define NAMES_MAX 4096 /* in the dict of one */
 
 /* A small whole number; false: it is none. */
 static bool small_int(struct root_reader *reader, __u64 object, long long *value)
@@ -54,48 +49,6 @@ static void key_text(struct root_reader *reader, __u64 key, char *text, size_t m
 		snprintf(text, max, "[…]");
 }
 
-/* The member descriptor of a slot at this offset, in a class's own dict. */
-static bool slot_in(struct root_reader *reader, const struct object_type *type, __u64 offset,
-		    char *text, size_t max)
-{
-	__u64 dict = image__word(reader->image, type->address + TYPE_DICT);
-	struct dict_iter it;
-
-	if (!dict)
-		return false;
-	dict_iter__of_dict(&it, reader->types, dict);
-	for (int i = 0; i < NAMES_MAX && dict_iter__next(&it); i++) {
-		const struct object_type *descriptor = types__at(
-			reader->types, image__word(reader->image, it.value + OBJECT_TYPE));
-		__u64 member;
-
-		if (!descriptor ||
-		    strcmp(types__name(reader->types, descriptor), "member_descriptor"))
-			continue;
-		member = image__word(reader->image, it.value + MEMBER_DEF);
-		if (member && image__word(reader->image, member + DEF_OFFSET) == offset)
-			return types__text(reader->types,
-					   image__word(reader->image, it.value + MEMBER_NAME), text,
-					   max) > 0;
-	}
-	return false;
-}
-
-static void slot_text(struct root_reader *reader, const struct object_type *type, __u64 offset,
-		      char *text, size_t max)
-{
-	char name[WHO_LABEL_MAX];
-
-	for (int i = 0; type && i < BASES_MAX; i++) {
-		if (slot_in(reader, type, offset, name, sizeof(name))) {
-			snprintf(text, max, ".%s", name);
-			return;
-		}
-		type = types__at(reader->types, type->base);
-	}
-	snprintf(text, max, ".(slot at %llu)", offset);
-}
-
 static void local_text(struct root_reader *reader, const struct ref *ref, char *text, size_t max)
 {
 	char name[WHO_LABEL_MAX];
@@ -131,7 +84,7 @@ void ref__text(struct root_reader *reader, const struct object_type *type, const
 		snprintf(text, max, ".%s", name);
 		break;
 	case REF_SLOT:
-		slot_text(reader, type, ref->index, text, max);
+		refs__label(reader->types, ref, text, max);
 		break;
 	case REF_FIELD:
 		snprintf(text, max, ref->field[0] == '(' ? "%s" : ".%s", ref->field);
