@@ -203,29 +203,32 @@ static int add_subjects(struct session *s)
 }
 
 /* What can be seen of a process from outside; keeps the last figures of one that has ended. */
-static void observe(struct subject *subject)
+static void observe(struct session *s, size_t index)
 {
+	struct subject *subject = &s->subjects[index];
 	struct memory_info *memory = &subject->memory;
-	long long blocks;
+	struct pools_in_use in_use;
 
 	if (!rss__read(subject->target->pid, &memory->rss) && !memory->rss_start)
 		memory->rss_start = memory->rss;
 	if (!subject->pools && subject->target->python.flavour == PYTHON_OK)
 		pools__open(subject->target, &subject->pools);
-	if (subject->pools && !pools__blocks_in_use(subject->pools, &blocks)) {
+	if (subject->pools && !pools__in_use(subject->pools, &in_use)) {
 		if (memory->pool_blocks_start < 0)
-			memory->pool_blocks_start = blocks;
-		memory->pool_blocks = blocks;
+			memory->pool_blocks_start = in_use.blocks;
+		memory->pool_blocks = in_use.blocks;
+		tracer__bound_live(s->tracer, index, &in_use);
 	}
 }
 
 /* Where counting begins; the pools were found before, which takes a moment. */
 static void count_blocks_anew(struct subject *subject)
 {
-	long long blocks;
+	struct memory_info *memory = &subject->memory;
+	struct pools_in_use in_use;
 
-	if (subject->pools && !pools__blocks_in_use(subject->pools, &blocks))
-		subject->memory.pool_blocks_start = subject->memory.pool_blocks = blocks;
+	if (subject->pools && !pools__in_use(subject->pools, &in_use))
+		memory->pool_blocks_start = memory->pool_blocks = in_use.blocks;
 }
 
 /* Once a second: of a process that ends, what was seen last is what there is. */
@@ -233,7 +236,7 @@ static void observe_all(struct session *s)
 {
 	for (size_t i = 0; i < s->subject_count; i++)
 		if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
-			observe(&s->subjects[i]);
+			observe(s, i);
 }
 
 static int start_subject(struct session *s, size_t index)
@@ -252,7 +255,7 @@ static int start_subject(struct session *s, size_t index)
 	/* A Python that has not started yet has no blocks. */
 	subject->memory.pool_blocks = -1;
 	subject->memory.pool_blocks_start = subject->target->python.initialized ? -1 : 0;
-	observe(subject);
+	observe(s, index);
 	subject->regime = regime__new(s->tracer, index, subject->target, subject->plan,
 				      &subject->pools, &options);
 	if (!subject->regime || inspection__open(s->tracer, index, subject->target, &subject->pools,

@@ -55,7 +55,9 @@ def test_pages(tmp_path, python, phase):
     # All of it, without what rendering the truth has taken since it was measured.
     assert 0.999 < run.seen <= 1
     assert 0 <= run.resident - run.truth["growth"] < 0.02 * run.truth["growth"]
-    run.report.assert_nothing_lost()
+    # A frame on a page that the kernel is just moving cannot be read: of all these faults a single one, if any.
+    run.report.assert_nothing_lost("unwind_errors")
+    assert run.report.lost["unwind_errors"] <= 1
 
 
 def test_no_heap(tmp_path, one_python):

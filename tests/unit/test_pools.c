@@ -121,10 +121,14 @@ static double now_ms(void)
 
 static long long count(struct pools *pools)
 {
-	long long blocks = -1;
+	struct pools_in_use in_use;
+	long long sum = 0;
 
-	assert_int_equal(pools__blocks_in_use(pools, &blocks), 0);
-	return blocks;
+	assert_int_equal(pools__in_use(pools, &in_use), 0);
+	for (int class = 0; class < POOL_CLASSES; class ++)
+		sum += in_use.of_class[class];
+	assert_int_equal(sum, in_use.blocks);
+	return in_use.blocks;
 }
 
 static void near(long long is, long long want, const char *what, const char *python)
@@ -137,6 +141,7 @@ static void check_python(const char *python)
 {
 	long long said[4], seen[4], raw;
 	struct python_process process;
+	struct pools_in_use in_use;
 	struct pools *pools;
 	double opened, counted;
 
@@ -181,7 +186,7 @@ static void check_python(const char *python)
 	}
 	kill(process.pid, SIGKILL);
 	waitpid(process.pid, NULL, 0);
-	assert_true(pools__blocks_in_use(pools, &raw) < 0);
+	assert_true(pools__in_use(pools, &in_use) < 0);
 	pools__close(pools);
 	stop(&process);
 }

@@ -26,7 +26,7 @@ struct batch {
 	struct pool_header headers[BATCH];
 	__u32 arena[BATCH];
 	size_t count;
-	long long blocks;
+	struct pools_in_use in_use;
 };
 
 /*
@@ -45,10 +45,17 @@ static int batch__flush(struct batch *batch)
 {
 	int err = proc_mem__read_many(batch->pid, batch->parts, batch->count);
 
-	for (size_t i = 0; i < batch->count && !err; i++)
-		if (!batch->parts[i].result)
-			batch->blocks +=
-				blocks_of(&batch->headers[i], batch->arena[i], batch->pool_size);
+	for (size_t i = 0; i < batch->count && !err; i++) {
+		const struct pool_header *header = &batch->headers[i];
+		__u32 blocks;
+
+		if (batch->parts[i].result)
+			continue;
+		blocks = blocks_of(header, batch->arena[i], batch->pool_size);
+		batch->in_use.blocks += blocks;
+		if (blocks)
+			batch->in_use.of_class[header->szidx] += blocks;
+	}
 	batch->count = 0;
 	return err;
 }
@@ -71,7 +78,8 @@ static int by_address(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static int count_blocks(const struct pools *pools, struct arena_list *arenas, long long *blocks)
+static int count_blocks(const struct pools *pools, struct arena_list *arenas,
+			struct pools_in_use *in_use)
 {
 	struct batch *batch = malloc(sizeof(*batch));
 	size_t total = 0;
@@ -83,7 +91,7 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas, lo
 	batch->pid = pools->pid;
 	batch->pool_size = pools->layout.pool_size;
 	batch->count = 0;
-	batch->blocks = 0;
+	batch->in_use = (struct pools_in_use){0};
 
 	/* In order, so that no pool counts twice whatever the tables say. */
 	qsort(arenas->list, arenas->count, sizeof(*arenas->list), by_address);
@@ -100,18 +108,18 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas, lo
 	}
 	if (!err)
 		err = batch__flush(batch);
-	*blocks = batch->blocks;
+	*in_use = batch->in_use;
 	free(batch);
 	return err;
 }
 
-int pools__blocks_in_use(struct pools *pools, long long *blocks)
+int pools__in_use(struct pools *pools, struct pools_in_use *in_use)
 {
 	struct arena_list arenas = {.list = NULL};
 	int err = pools__read_arenas(pools, &arenas);
 
 	if (!err)
-		err = count_blocks(pools, &arenas, blocks);
+		err = count_blocks(pools, &arenas, in_use);
 	free(arenas.list);
 	return err;
 }

@@ -4,7 +4,7 @@
  *
  *	struct pools *pools;
  *	pools__open(target, &pools);
- *	pools__blocks_in_use(pools, &blocks);	as often as wanted
+ *	pools__in_use(pools, &in_use);	as often as wanted
  *	pools__close(pools);
  *
  * The target is neither stopped nor changed. Its heap moves while it is read, so a count is as good
@@ -13,6 +13,7 @@
 #ifndef POOLS_H
 #define POOLS_H
 
+#include "pools_in_use.h"
 #include "target.h"
 
 struct pools;
@@ -30,6 +31,6 @@ void pools__close(struct pools *pools);
  * included. 0 or -errno: -ESRCH, -EPERM, -ENOMEM, -ENOENT (no arena any more), -E2BIG (larger than
  * a real heap), -EAGAIN (the tables changed at every try).
  */
-int pools__blocks_in_use(struct pools *pools, long long *blocks);
+int pools__in_use(struct pools *pools, struct pools_in_use *in_use);
 
 #endif

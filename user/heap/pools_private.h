@@ -8,8 +8,6 @@
 
 #include "heap/pools.h"
 
-#define POOL_CLASSES 32 /* block sizes 16, 32 ... 512 */
-#define POOL_BLOCK_SIZE(class) (((class) + 1) * 16)
 #define USEDPOOLS_WORDS (2 * POOL_CLASSES)
 
 #define MAX_VARIABLES 16

@@ -98,3 +98,9 @@ void tracer__set_scale(struct tracer *tracer, __u32 index, enum heap_layer layer
 {
 	tracer->targets[index].scale[layer] = scale;
 }
+
+void tracer__bound_live(struct tracer *tracer, __u32 index, const struct pools_in_use *in_use)
+{
+	tracer->targets[index].in_use = *in_use;
+	tracer->targets[index].bounded = true;
+}

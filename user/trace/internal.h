@@ -63,6 +63,8 @@ struct traced {
 	enum probe_extent extent[HEAP_LAYERS];
 	double scale[HEAP_LAYERS];    /* what a block recorded in a window stands for */
 	__u64 judged_ns[HEAP_LAYERS]; /* see tracer__set_judged() */
+	struct pools_in_use in_use;   /* see tracer__bound_live() ... */
+	bool bounded;                 /* ... if it has been called */
 	__u64 doubted_ns;             /* when code_epoch was last raised for want of probes */
 	bool followed;                /* releases were found out from outside as well */
 	__u8 generation;              /* of the probe set that counts */
@@ -130,6 +132,26 @@ void names__free(struct name_store *names);
 
 /* The stack's frames, or NULL while they have not arrived. */
 const struct stack_entry *names__stack(const struct name_store *names, const struct stack_key *key);
+
+/* Whether what a window recorded has been looked up in the heap often enough to be believed. */
+static inline bool block__is_judged(const struct traced *traced, const struct live_block *block)
+{
+	enum heap_layer layer = block->domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
+
+	return block->born_ns <= traced->judged_ns[layer];
+}
+
+/* How many blocks one that a target's window recorded stands for, at least 1. */
+struct window_scale {
+	double raw, object; /* traced->scale; object: where pymalloc does not serve it */
+	double of_class
+		[POOL_CLASSES]; /* the same, or less where that were more than the pools hold */
+};
+
+/* One for each target, which the caller frees, after an error too. 0 or -errno. */
+int window_scale__find(const struct tracer *tracer, struct window_scale **scales);
+
+double window_scale__of(const struct window_scale *scale, const struct live_block *block);
 
 /* Takes what is mapped now as not ours. Called right after activation. */
 void space__seed(struct traced *traced);

@@ -35,6 +35,7 @@ struct builder {
 	size_t capacity;
 	struct birth *births;
 	size_t birth_count, birth_capacity;
+	struct window_scale *scales; /* one for each target, while the live table is read */
 	double older_s;
 };
 
@@ -148,18 +149,6 @@ static int add_birth(struct builder *builder, const struct stack_info *stack, __
 	return 0;
 }
 
-static enum heap_layer layer_of(__u32 domain)
-{
-	return domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
-}
-
-static double scale_of(const struct traced *traced, __u32 domain)
-{
-	double scale = traced->scale[layer_of(domain)];
-
-	return scale > 1 ? scale : 1;
-}
-
 static int visit_block(void *context, const void *k, const void *v)
 {
 	struct builder *builder = context;
@@ -176,14 +165,14 @@ static int visit_block(void *context, const void *k, const void *v)
 
 	if (!stack)
 		return 0; /* younger than the copy of the stack table */
-	if (block->mean == MEAN_WINDOW &&
-	    block->born_ns > traced->judged_ns[layer_of(block->domain)])
+	if (block->mean == MEAN_WINDOW && !block__is_judged(traced, block))
 		return 0; /* perhaps long released */
 	if (builder->older_s > 0 &&
 	    (now < block->born_ns || (now - block->born_ns) / 1e9 < builder->older_s))
 		return 0;
 	if (block->mean == MEAN_WINDOW)
-		error__add_scaled(&stack->error, block->size, scale_of(traced, block->domain));
+		error__add_scaled(&stack->error, block->size,
+				  window_scale__of(&builder->scales[live->target], block));
 	else /* of no bytes: sampled as if it had one */
 		error__add(&stack->error, !block->size && block->mean ? 1 : block->size,
 			   block->mean);
@@ -230,7 +219,8 @@ static bool is_space(const struct stack_info *stack)
 static void add_estimates(const struct builder *builder, struct stack_info *stack)
 {
 	const struct traced *traced = &builder->tracer->targets[stack->key.target];
-	double scale = scale_of(traced, stack->key.domain);
+	const struct window_scale *scales = &builder->scales[stack->key.target];
+	double scale = stack->key.domain == DOMAIN_OBJECT ? scales->object : scales->raw;
 	struct error_estimate estimate;
 
 	if (!is_heap(stack))
@@ -256,6 +246,9 @@ static int read_live(struct builder *builder)
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		if (is_heap(&snapshot->stacks[i]))
 			snapshot->stacks[i].live_bytes = snapshot->stacks[i].live_count = 0;
+	err = window_scale__find(builder->tracer, &builder->scales);
+	if (err)
+		return err;
 	err = entries__visit(bpf_map__fd(builder->tracer->bpf->maps.live), sizeof(struct live_key),
 			     sizeof(struct live_block), visit_block, builder);
 	if (err)
@@ -417,6 +410,7 @@ int tracer__snapshot(struct tracer *tracer, bool with_live, double older_s,
 	HASH_CLEAR(hh, builder.by_key);
 	free(builder.rows);
 	free(builder.births);
+	free(builder.scales);
 	if (err) {
 		snapshot__free(builder.snapshot);
 		return err;

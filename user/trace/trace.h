@@ -23,6 +23,7 @@
 #include <stdbool.h>
 
 #include "plan.h"
+#include "pools_in_use.h"
 #include "snapshot.h"
 #include "target.h"
 
@@ -78,6 +79,13 @@ void tracer__set_judged(struct tracer *tracer, __u32 index, enum heap_layer laye
 
 /* From now on snapshots take each block that a window of the layer recorded for so many. */
 void tracer__set_scale(struct tracer *tracer, __u32 index, enum heap_layer layer, double scale);
+
+/*
+ * All that the target's pymalloc holds: from now on no size class's estimate is larger. Windows are a small sample, and a
+ * block that is allocated at the pace of a clock falls into them more often than one that is allocated at the pace of work,
+ * which they slow down.
+ */
+void tracer__bound_live(struct tracer *tracer, __u32 index, const struct pools_in_use *in_use);
 
 /* Seconds spent on attaching and on detaching probes so far; whether one link carries many. */
 void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *detach_s,
