@@ -20,15 +20,15 @@
 struct evidence_point {
 	double at_s; /* since tracing began */
 	double rss;
-	double python_bytes;                 /* live objects and what they own */
-	double arena_bytes;                  /* pymalloc's arenas, resident */
-	double malloc_in_use;                /* handed out by malloc, whoever has it */
-	double malloc_free;                  /* resident and free in malloc's heaps */
-	double malloc_arenas;                /* number of malloc's arenas */
-	double mmap_anon;                    /* other anonymous memory */
-	double threads;                      /* number of threads */
-	double garbage_count, garbage_bytes; /* cycles that were not collected */
-	double tracked;                      /* objects in the collector's lists */
+	double python_bytes;  /* live objects and what they own */
+	double arena_bytes;   /* pymalloc's arenas, resident */
+	double malloc_in_use; /* handed out by malloc, whoever has it */
+	double malloc_free;   /* resident and free in malloc's heaps */
+	double malloc_arenas; /* number of malloc's arenas */
+	double mmap_anon;     /* other anonymous memory */
+	double threads;       /* number of threads */
+	double garbage_bytes; /* cycles that were not collected */
+	double tracked;       /* objects in the collector's lists */
 };
 
 /* Who holds the live blocks of a site, or the objects of a type. */
@@ -74,10 +74,10 @@ struct evidence_site {
 	size_t holder_count;
 	/*
 	 * Live blocks by age when last looked at: bounds in seconds, ascending, even, from near 0 to near the length of the run at that look
-	 * (half a step away from both); blocks and bytes older than each, of all or of an even sample.
+	 * (half a step away from both); bytes older than each, of all or of an even sample.
 	 */
 	double age_bounds[8];
-	double older_blocks[8], older_bytes[8];
+	double older_bytes[8];
 	size_t age_count;
 	/* live bytes at the looks of the history: arrays of the same length; 0 = assemble__judge() takes its own */
 	const double *at_s, *live_bytes;

@@ -22,9 +22,9 @@ static const char help[] =
 	"  sudo pyleak-bpf heap --pid PID           no probes: what is alive now, by type, and how "
 	"the "
 	"memory is laid out\n"
-	"  sudo pyleak-bpf who --pid PID WHAT       no probes: who holds the objects of a type, or "
-	"at an "
-	"address\n"
+	"  sudo pyleak-bpf who --pid PID WHAT       who holds the objects of a type, or at an "
+	"address;\n"
+	"                                           site:FILE:LINE: what a line allocates in 10 s\n"
 	"\n"
 	"  -p, --pid PID        process to trace; may be given many times\n"
 	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
@@ -52,6 +52,8 @@ static const char help[] =
 	"signature:\n"
 	"      --fail-on leak   exit status 3 when a leak stands at the end\n"
 	"      --watch          heap, who: look again every -i, and show what grows\n"
+	"      --cycles         heap: garbage in cycles, of more than a million objects, too\n"
+	"      --freeze         heap, who: stop the process while it is read, 2 s at most\n"
 	"  -q, --quiet          errors only\n"
 	"  -v, --verbose        say more; twice: libraries' messages, too\n"
 	"      --version, --help\n"
@@ -68,6 +70,8 @@ enum {
 	OPTION_BUDGET,
 	OPTION_SAMPLE_BYTES,
 	OPTION_WATCH,
+	OPTION_FREEZE,
+	OPTION_CYCLES,
 	OPTION_SUPPRESS,
 	OPTION_FAIL_ON,
 };
@@ -87,6 +91,8 @@ static const struct option options[] = {
 	{"live-max", required_argument, NULL, OPTION_LIVE_MAX},
 	{"stacks-max", required_argument, NULL, OPTION_STACKS_MAX},
 	{"watch", no_argument, NULL, OPTION_WATCH},
+	{"freeze", no_argument, NULL, OPTION_FREEZE},
+	{"cycles", no_argument, NULL, OPTION_CYCLES},
 	{"suppress", required_argument, NULL, OPTION_SUPPRESS},
 	{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
 	{"quiet", no_argument, NULL, 'q'},
@@ -285,6 +291,12 @@ static int parse_option(struct cli *cli, int option, const char *value)
 	case OPTION_WATCH:
 		cli->watch = true;
 		return 0;
+	case OPTION_FREEZE:
+		cli->freeze = true;
+		return 0;
+	case OPTION_CYCLES:
+		cli->cycles = true;
+		return 0;
 	case 'q':
 		cli->verbosity = -1;
 		return 0;
@@ -333,6 +345,10 @@ static int check_trace(const struct cli *cli)
 {
 	if (cli->watch)
 		return log__fail(EXIT_USAGE, "--watch belongs to heap (see --help)");
+	if (cli->cycles)
+		return log__fail(EXIT_USAGE, "--cycles belongs to heap (see --help)");
+	if (cli->freeze)
+		return log__fail(EXIT_USAGE, "--freeze belongs to heap and who (see --help)");
 	if (!cli->pid_count && !cli->command)
 		return log__fail(
 			EXIT_USAGE,
@@ -360,8 +376,8 @@ static int check(const struct cli *cli)
 					 subcommands[i].name, subcommands[i].object);
 		if (subcommands[i].takes_what && !cli->what)
 			return log__fail(EXIT_USAGE,
-					 "%s: of what? give a type's name or an address (see "
-					 "--help)",
+					 "%s: of what? give a type's name, an address, or "
+					 "site:FILE:LINE (see --help)",
 					 subcommands[i].name);
 		return 0;
 	}

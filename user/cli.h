@@ -18,7 +18,7 @@ enum subcommand {
 	SUBCOMMAND_TRACE,
 	SUBCOMMAND_DOCTOR, /* say what is possible */
 	SUBCOMMAND_HEAP,   /* without probes: what is alive, and where */
-	SUBCOMMAND_WHO,    /* without probes: who holds it */
+	SUBCOMMAND_WHO,    /* who holds it; probes only where a line is asked for */
 };
 
 /* How closely a process is traced; names as in the contract. */
@@ -43,8 +43,10 @@ struct cli {
 	struct cli_output outputs[CLI_MAX_OUTPUTS];
 	size_t output_count;
 	enum trace_mode mode;
-	const char *what;    /* who: a type's name or an address */
+	const char *what;    /* who: a type's name, an address, or site:FILE:LINE */
 	bool watch;          /* heap: again and again */
+	bool cycles;         /* heap: garbage in cycles, however many objects there are */
+	bool freeze;         /* heap, who: the process is stopped while it is read */
 	double budget;       /* most slowdown of a target in auto mode: 0.02 = 2 % */
 	double sample_bytes; /* mean bytes between samples, 0 = chosen from what happens */
 	double duration_s;   /* 0 = until Ctrl-C */

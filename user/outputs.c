@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "outputs.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "export/export.h"
 #include "lib/log.h"
 #include "lib/out_file.h"
+#include "lib/screen.h"
 
 static int open_one(const struct cli_output *wanted, struct output *output)
 {
@@ -46,22 +45,11 @@ int outputs__open(const struct cli_output *wanted, size_t count, struct outputs 
 	return err;
 }
 
-static int terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	return columns && atoi(columns) > 0 ? atoi(columns) : 120;
-}
-
 void outputs__show(struct outputs *outputs, const struct report *report, bool live)
 {
-	const char *no_colour = getenv("NO_COLOR");
 	struct terminal_options options = {
-		.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),
-		.width = terminal_width(),
+		.colour = screen__colour(),
+		.width = screen__width(),
 		.live = live,
 	};
 

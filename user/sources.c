@@ -4,18 +4,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "export/export.h"
 #include "export/hot_files.h"
+#include "lib/open_below.h"
 #include "lib/text.h"
 #include "outputs.h"
 
@@ -91,31 +90,17 @@ struct sources *sources__open(pid_t pid)
 	return sources;
 }
 
-/* For reading, or -errno. What is not a regular file is never opened: with a device or a pipe that has effects. */
+/* For reading, or -errno. */
 static int open_file(const struct sources *sources, const char *name, struct stat *st)
 {
-	bool absolute = name[0] == '/';
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
-	int place, fd, err = 0;
-	char path[64];
-
 	/* Python before 3.9 names the main script as the command line did. */
-	how.resolve |= absolute ? RESOLVE_IN_ROOT : RESOLVE_BENEATH;
-	place = syscall(SYS_openat2, absolute ? sources->root : sources->folder, name, &how,
-			sizeof(how));
-	if (place < 0)
-		return -errno;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-	if (fstat(place, st))
-		err = -errno;
-	else if (!S_ISREG(st->st_mode))
-		err = -ENOEXEC;
-	else if (st->st_size > SOURCE_BYTES_MAX)
-		err = -EFBIG;
-	fd = err ? err : open(path, O_RDONLY | O_CLOEXEC);
-	if (!err && fd < 0)
-		fd = -errno;
-	close(place);
+	int fd = name[0] == '/' ? open_below__root(sources->root, name, st)
+				: open_below__folder(sources->folder, name, st);
+
+	if (fd >= 0 && st->st_size > SOURCE_BYTES_MAX) {
+		close(fd);
+		return -EFBIG;
+	}
 	return fd;
 }
 
@@ -239,6 +224,7 @@ static const char *explain(int err)
 		{-EPERM, "that is not allowed"},
 		{-EXDEV, "it is outside of the process's current directory"},
 		{-ELOOP, "its links lead nowhere"},
+		{-ENOSYS, "openat2(), which opens it safely, is missing here"},
 		{-EBADF, "where the process has its files is not known"},
 	};
 

@@ -171,14 +171,42 @@ def test_watch(some_python):
     assert int(growth.group(1)) % 100 == 0
 
 
-def test_malloc_alone(one_python):
-    """PYTHONMALLOC=malloc: no pools, the same objects."""
-    with Fixture(one_python.path, "heap_truth.py", env={"PYTHONMALLOC": "malloc"}) as target:
-        truth = target.run_to("live")
-        look = heap(target)
-    assert look["pymalloc"] is None
-    found = counts(look)
-    assert {name: found.get(name) for name in truth["counts"]} == truth["counts"]
+def assert_counts(target, before):
+    """In another allocator's blocks the same objects."""
+    truth = target.run_to("live")
+    look = heap(target)
+    found, had = counts(look), counts(before)
+    more = {name: number - had.get(name, 0) for name, number in found.items()}
+    assert {name: more.get(name) for name in truth["counts"]} == truth["counts"]
+    for name, number in truth["more"].items():
+        assert number - 5 <= more[name] <= number + 150, name
+    assert_adds_up(look)
+    assert abs(look["gc"]["tracked"] - look["gc"]["frozen"] - truth["tracked"]) <= 30
+    return look
+
+
+def test_debug_allocator(python):
+    """PYTHONMALLOC=debug: each block is wrapped, those of malloc twice."""
+    with Fixture(python.path, "heap_truth.py", env={"PYTHONMALLOC": "debug"}) as target:
+        target.run_to("before")
+        look = assert_counts(target, heap(target))
+    assert look["python"]["allocator"] == "pymalloc_debug"
+
+
+@pytest.mark.parametrize(
+    "name, value, allocator",
+    [
+        ("PYTHONDEVMODE", "1", "pymalloc_debug"),
+        ("PYTHONMALLOC", "malloc_debug", "malloc_debug"),
+        ("PYTHONMALLOC", "malloc", "malloc"),
+    ],
+)
+def test_other_allocators(some_python, name, value, allocator):
+    with Fixture(some_python.path, "heap_truth.py", env={name: value}) as target:
+        target.run_to("before")
+        look = assert_counts(target, heap(target))
+    assert look["python"]["allocator"] == allocator
+    assert (look["pymalloc"] is None) == allocator.startswith("malloc")
 
 
 def test_refuses(one_python, refused_python):

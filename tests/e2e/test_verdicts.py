@@ -11,16 +11,22 @@ from harness import Fixture, Report, Tool
 SECONDS = 20  # that a process is watched; enough looks for a line through them, not a limit of anything's
 
 
-def judge(tmp_path, python, kind, *options):
+# As in a container that may look at processes and may not load BPF programs.
+NO_BPF = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+sys_ptrace,+dac_override"]
+
+
+def judge(tmp_path, python, kind, *options, wrap=()):
     """(report, truth, exit status)"""
     out = tmp_path / "out.json"
     with Fixture(python.path, "verdicts.py", kind) as target:
-        with Tool("--pid", target.pid, "-i", "1s", "-o", out, *options) as process:
-            if "census" not in options:
+        with Tool("--pid", target.pid, "-i", "1s", "-o", out, *options, wrap=wrap) as process:
+            if "census" not in options and not wrap:
                 process.wait_started()
             target.run_to("serving")
             assert not process.ended.wait(SECONDS), process.stderr
             status = process.finish(signal.SIGINT)
+            if wrap:
+                assert any("CAP_BPF" in line for line in process.lines), process.stderr
         (truth,) = [target.run_to("stopped")]
     return Report(out), truth, status
 
@@ -38,6 +44,7 @@ def test_cache_that_grows(tmp_path, some_python):
     named = [verdict for verdict in told if verdict["types"][0]["name"] == truth["type"]]
     assert named, told
     (verdict,) = named
+    assert verdict["container"] == truth["container"]
     assert verdict["cause"] in ("unbounded_cache", "object_retention")
     assert truth["container"] in " ".join(verdict["held_by"])
     site = report.process["sites"][verdict["site"]]
@@ -53,8 +60,13 @@ def test_ring_that_is_full(tmp_path, some_python):
     assert status == 0 and not leaks(report), report.process["verdicts"]
 
 
-def test_without_probes(tmp_path, some_python):
-    report, truth, _ = judge(tmp_path, some_python, "cache", "--mode", "census")
+@pytest.mark.parametrize("why", ["asked for", "no BPF allowed"])
+def test_without_probes(tmp_path, some_python, needs, why):
+    """The heap alone: asked for, or all that is left of the default mode."""
+    needs("setpriv")
+    options, wrap = (["--mode", "census"], ()) if why == "asked for" else ([], NO_BPF)
+    report, truth, _ = judge(tmp_path, some_python, "cache", *options, wrap=wrap)
+    assert report.process["trace"]["mode"] == "census"
     assert not report.process["sites"]
     told = [
         verdict

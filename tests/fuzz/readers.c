@@ -133,7 +133,7 @@ static void ask(struct reading *r, struct graph *graph, const struct who_query *
 	struct who who;
 
 	if (!who__holds(graph, r->victim->target, query, &who)) {
-		struct who_answer answer = {&who, r->victim->target};
+		struct who_answer answer = {&who, r->victim->target, NULL};
 
 		who__look_again(&who, r->types);
 		who__print(&who, r->victim->target, 10, r->out, &options);

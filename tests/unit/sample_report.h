@@ -133,6 +133,7 @@ static struct verdict sample_verdicts[] = {
 		.type_count = 2,
 		.held_by = sample_path,
 		.held_by_count = 3,
+		.container = "app.CACHE",
 		.signature = "0123456789abcdef",
 	},
 	{

@@ -61,7 +61,7 @@ static void add_block(struct heap_process *process, struct swept *swept,
 		check_fact(fact, block);
 }
 
-static void check_arenas(const struct blocks *blocks, const struct block_totals *totals)
+static void check_arenas(struct blocks *blocks, const struct block_totals *totals)
 {
 	for (size_t i = 0; i < totals->arena_count; i++) {
 		const struct arena_fill *arena = &totals->arenas[i];

@@ -106,6 +106,53 @@ static void behind_managed_attributes(void **state)
 	assert_null(classified(block, 64).type);
 }
 
+/* As the debug allocator wraps it: layers of them. */
+static void wrap(unsigned char *block, uint64_t size, int layers)
+{
+	for (; layers; layers--, block += 16) {
+		size -= 24;
+		put(block, 0, __builtin_bswap64(size));
+		memset(block + 8, 0xfd, 8);
+		block[8] = layers > 1 ? 'r' : 'o';
+		memset(block + 16 + size, 0xfd, 8);
+	}
+}
+
+static void wrapped_by_debug(void **state)
+{
+	unsigned char block[128] = {0};
+
+	(void)state;
+	put(block, 32 + OBJECT_REFCOUNT, 3);
+	put(block, 32 + OBJECT_TYPE, (uintptr_t)list_type);
+	assert_null(classified(block, 128).type);
+	wrap(block, 80, 1); /* 56 bytes: a head and a list */
+	assert_int_equal(classified(block, 80).address, (uintptr_t)block + 32);
+	assert_int_equal(classified(block, 128).address, (uintptr_t)block + 32);
+	wrap(block, 79, 1);
+	assert_null(classified(block, 79).type);
+	/* It says that it is larger than the block around it, or is of no allocator, or its head is broken. */
+	wrap(block, 88, 1);
+	assert_null(classified(block, 80).type);
+	put(block, 0, ~0ull);
+	assert_null(classified(block, 80).type);
+	wrap(block, 80, 1);
+	block[8] = 'x';
+	assert_null(classified(block, 80).type);
+	wrap(block, 80, 1);
+	block[15] = 0;
+	assert_null(classified(block, 80).type);
+
+	memset(block, 0, sizeof(block));
+	put(block, 48 + OBJECT_REFCOUNT, 3);
+	put(block, 48 + OBJECT_TYPE, (uintptr_t)list_type);
+	wrap(block, 104, 2);
+	assert_int_equal(classified(block, 104).address, (uintptr_t)block + 48);
+	assert_int_equal(classified(block, 120).address, (uintptr_t)block + 48);
+	memset(block, 0xfd, sizeof(block));
+	assert_null(classified(block, 128).type);
+}
+
 static void free_listed(void **state)
 {
 	unsigned char block[64] = {0};
@@ -236,10 +283,15 @@ static void noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(at_its_only_place), cmocka_unit_test(behind_managed_attributes),
-		cmocka_unit_test(free_listed),       cmocka_unit_test(text),
-		cmocka_unit_test(counted_items),     cmocka_unit_test(addresses_are_no_counts),
-		cmocka_unit_test(buffers),           cmocka_unit_test(noise),
+		cmocka_unit_test(at_its_only_place),
+		cmocka_unit_test(behind_managed_attributes),
+		cmocka_unit_test(wrapped_by_debug),
+		cmocka_unit_test(free_listed),
+		cmocka_unit_test(text),
+		cmocka_unit_test(counted_items),
+		cmocka_unit_test(addresses_are_no_counts),
+		cmocka_unit_test(buffers),
+		cmocka_unit_test(noise),
 	};
 
 	return cmocka_run_group_tests(tests, open_heap, close_heap);

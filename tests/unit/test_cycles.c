@@ -143,8 +143,44 @@ static void reasons(void **state)
 	gc.generations[2].objects = 10;
 	gc.frozen = 5000;
 	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_FROZEN);
-	for (int i = 0; i < CYCLE_REASONS; i++)
+	for (int i = 0; i < CYCLE_REASONS; i++) {
 		assert_true(strlen(cycle_reason__text(i)) > 5);
+		assert_true(strlen(cycle_reason__name(i)) > 2);
+	}
+}
+
+/* Once it is known which list they are in, the sizes of the lists mean nothing. */
+static void reasons_by_place(void **state)
+{
+	struct cycles cycles = {.count = 1000, .by_generation = {900, 50, 50}};
+	struct gc_state gc = {.enabled = true, .frozen = 5000};
+
+	(void)state;
+	for (int i = 0; i < GC_GENERATION_COUNT; i++) {
+		gc.generations[i].objects = 100000;
+		gc.generations[i].threshold = i ? 10 : 700;
+	}
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_PENDING);
+	cycles.by_generation[0] = 100;
+	cycles.by_generation[2] = 850;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_OLD);
+	gc.generations[2].threshold = 100000;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_THRESHOLD);
+	gc.incremental = true; /* which has no use for it */
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_INCREMENTAL);
+	cycles.by_generation[1] = 850;
+	cycles.by_generation[2] = 50;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_INCREMENTAL);
+	cycles.by_generation[0] = 850;
+	cycles.by_generation[1] = 100;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_PENDING);
+	gc.generations[0].threshold = 0;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_THRESHOLD);
+	gc.enabled = false;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_DISABLED);
+	cycles.by_generation[0] = 0;
+	cycles.by_generation[3] = 900;
+	assert_int_equal(cycles__reason(&cycles, &gc), CYCLES_FROZEN);
 }
 
 /* ---- live ---- */
@@ -248,8 +284,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cycle_and_tail), cmocka_unit_test(multiple_edges),
 		cmocka_unit_test(roots),          cmocka_unit_test(too_many),
-		cmocka_unit_test(reasons),        cmocka_unit_test(live),
-		cmocka_unit_test(busy),
+		cmocka_unit_test(reasons),        cmocka_unit_test(reasons_by_place),
+		cmocka_unit_test(live),           cmocka_unit_test(busy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

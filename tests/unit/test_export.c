@@ -19,6 +19,7 @@
 
 #include "export/export.h"
 #include "export/flamegraph_assets.h"
+#include "lib/text.h"
 #include "sample_report.h"
 
 typedef int (*write_fn)(const struct report *, FILE *);
@@ -186,8 +187,9 @@ static struct json_object *get(struct json_object *object, const char *key)
 static void check_verdicts(struct json_object *verdicts)
 {
 	static const char *const keys[] = {
-		"kind",  "cause",   "confidence", "summary",   "site",       "growth_per_s",
-		"types", "held_by", "advice",     "signature", "suppressed", "growth_ci",
+		"kind",         "cause",     "confidence", "summary", "site",
+		"growth_per_s", "types",     "held_by",    "advice",  "signature",
+		"suppressed",   "growth_ci", "container",
 	};
 	struct json_object *first = json_object_array_get_idx(verdicts, 0), *interval;
 
@@ -199,6 +201,8 @@ static void check_verdicts(struct json_object *verdicts)
 	interval = get(first, "growth_ci");
 	assert_true(json_object_get_double(json_object_array_get_idx(interval, 0)) == 2700000);
 	assert_int_equal(json_object_array_length(get(first, "held_by")), 3);
+	assert_string_equal(json_object_get_string(get(first, "container")), "app.CACHE");
+	assert_null(get(json_object_array_get_idx(verdicts, 1), "container"));
 	assert_null(get(json_object_array_get_idx(verdicts, 1), "growth_ci"));
 	assert_null(get(json_object_array_get_idx(verdicts, 2), "site"));
 }
@@ -280,6 +284,32 @@ static void test_json_large_figures(void **state)
 	assert_null(strstr(text, "\033"));
 	assert_null(strstr(text, "\u202e"));
 	assert_non_null(strstr(text, "\\u202e"));
+	free(text);
+}
+
+/* A name that is no UTF-8 does not make the file unreadable. */
+static void test_json_broken_names(void **state)
+{
+	struct report report = *sample_report();
+	struct report_process process = report.processes[0];
+	struct report_site site = process.sites[0];
+	struct json_object *root;
+	char *text, *valid;
+
+	(void)state;
+	site.function = "a\xff\xed\xa0\x80z\xe2\x82";
+	process.sites = &site;
+	process.site_count = 1;
+	report.processes = &process;
+	report.process_count = 1;
+	text = render(json__write, &report);
+	valid = text__utf8(text, strlen(text));
+	assert_string_equal(text, valid);
+	root = json_tokener_parse(text);
+	assert_non_null(root);
+	assert_non_null(strstr(text, "\"a\\ufffd\\ufffd\\ufffd\\ufffdz\\ufffd\\ufffd\""));
+	json_object_put(root);
+	free(valid);
 	free(text);
 }
 
@@ -637,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_parsers),
 		cmocka_unit_test(test_json_keys),
 		cmocka_unit_test(test_json_large_figures),
+		cmocka_unit_test(test_json_broken_names),
 		cmocka_unit_test(test_folded),
 		cmocka_unit_test(test_folded_merges),
 		cmocka_unit_test(test_empty),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +186,153 @@ static void test_says_when_it_is_gone(void **state)
 	assert_int_equal(image__word(process->image, page_of(process, 0)), 0);
 }
 
+/* A child with the mappings that the test has made, which does nothing. */
+static struct image *image_of_child(size_t cache, pid_t *pid)
+{
+	struct image *image;
+
+	*pid = fork();
+	if (!*pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_true(*pid > 0);
+	assert_int_equal(image__open(*pid, cache, &image), 0);
+	return image;
+}
+
+static void end_child(struct image *image, pid_t pid)
+{
+	image__close(image);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Addresses that a forged object may name: nothing is there, and no sum runs over. */
+static void test_ends_of_the_address_space(void **state)
+{
+	struct process *process = *state;
+	__u64 last = (__u64)0 - PAGE, first = page_of(process, 0), end;
+	unsigned char bytes[64];
+
+	assert_int_equal(image__read(process->image, UINT64_MAX, bytes, 1), -EFAULT);
+	assert_int_equal(image__read(process->image, UINT64_MAX - 7, bytes, 64), -EFAULT);
+	assert_int_equal(image__read(process->image, last, bytes, 64), -EFAULT);
+	assert_int_equal(image__read(process->image, 0, bytes, 64), -EFAULT);
+	assert_int_equal(image__read(process->image, 1ull << 63, bytes, 64), -EFAULT);
+	assert_int_equal(image__word(process->image, UINT64_MAX - 3), 0);
+	assert_int_equal(image__word32(process->image, UINT64_MAX), 0);
+	assert_int_equal(image__resident(process->image, UINT64_MAX - 100, 1000), 0);
+	assert_int_equal(image__resident(process->image, 0, UINT64_MAX), 0);
+	assert_int_equal(image__resident(process->image, first, UINT64_MAX), 0);
+	/* No more than the mapping, whatever is said to be there. */
+	end = proc_maps__find(image__maps(process->image), first)->end;
+	assert_in_range(image__resident(process->image, first, 1ull << 60), PAGE, end - first);
+	assert_int_equal(image__read(process->image, first, bytes, 0), 0);
+}
+
+static void test_mapped(void **state)
+{
+	struct process *process = *state;
+	const struct mapping *m;
+	__u64 sum = 0;
+
+	proc_maps__for_each (image__maps(process->image), m)
+		sum += m->end - m->start;
+	assert_true(image__mapped(process->image) == sum);
+	assert_true(sum >= PAGES * PAGE);
+}
+
+/* Many more windows than the cache has room for: each read is of the right place, and the old ones come back. */
+static void test_small_cache(void **state)
+{
+	const size_t count = 40, words = IMAGE_WINDOW / sizeof(__u64);
+	__u64 *area = mmap(NULL, count * IMAGE_WINDOW, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u64 *copy = malloc(count * IMAGE_WINDOW), address = (__u64)(uintptr_t)area;
+	static const size_t caches[] = {0, 1, IMAGE_WINDOW, 5 * IMAGE_WINDOW};
+
+	(void)state;
+	assert_true(area != MAP_FAILED && copy);
+	for (size_t i = 0; i < count * words; i++)
+		area[i] = i;
+	for (size_t c = 0; c < sizeof(caches) / sizeof(*caches); c++) {
+		pid_t pid;
+		struct image *image = image_of_child(caches[c], &pid);
+
+		for (size_t round = 0; round < 2; round++)
+			for (size_t i = 0; i < count * words; i += words / 3)
+				assert_int_equal(image__word(image, address + i * 8), i);
+		/* In one piece, and a word that lies in two windows. */
+		assert_int_equal(image__read(image, address, copy, count * IMAGE_WINDOW), 0);
+		assert_memory_equal(copy, area, count * IMAGE_WINDOW);
+		assert_true(image__word(image, address + IMAGE_WINDOW - 4) ==
+			    ((words - 1) >> 32 | words << 32));
+		end_child(image, pid);
+	}
+	free(copy);
+	munmap(area, count * IMAGE_WINDOW);
+}
+
+/* A file that has become shorter than its mapping: reading it ourselves would be SIGBUS. */
+static void test_behind_the_end_of_a_file(void **state)
+{
+	char name[] = "/tmp/pyleak-image-XXXXXX";
+	int fd = mkstemp(name);
+	unsigned char *area, bytes[3 * PAGE], page[PAGE];
+	struct image *image;
+	pid_t pid;
+
+	(void)state;
+	memset(page, 7, PAGE);
+	assert_int_equal(write(fd, page, PAGE), PAGE);
+	area = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(area != MAP_FAILED);
+	image = image_of_child(1 << 20, &pid);
+	assert_int_equal(image__read(image, (__u64)(uintptr_t)area, bytes, PAGE), 0);
+	assert_int_equal(bytes[PAGE - 1], 7);
+	assert_int_equal(image__read(image, (__u64)(uintptr_t)area + PAGE, bytes, 1), -EFAULT);
+	assert_int_equal(image__read(image, (__u64)(uintptr_t)area + PAGE - 1, bytes, 2), -EFAULT);
+	memset(bytes, 1, sizeof(bytes));
+	assert_int_equal(image__copy(image, (__u64)(uintptr_t)area, bytes, 3 * PAGE), PAGE);
+	assert_int_equal(bytes[0], 7);
+	assert_int_equal(bytes[PAGE], 0);
+	assert_int_equal(bytes[3 * PAGE - 1], 0);
+	end_child(image, pid);
+	munmap(area, 3 * PAGE);
+	close(fd);
+	unlink(name);
+}
+
+/* Terabytes without memory, named again and again: there is an end to looking, and a refresh begins anew. */
+static void test_looks_at_so_many_pages(void **state)
+{
+	const __u64 terabyte = 1ull << 40;
+	unsigned char *area = mmap(NULL, terabyte, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	__u64 address = (__u64)(uintptr_t)area;
+	struct image *image;
+	pid_t pid;
+
+	(void)state;
+	assert_true(area != MAP_FAILED);
+	assert_int_equal(madvise(area, terabyte, MADV_NOHUGEPAGE), 0);
+	area[0] = area[terabyte - 1] = 1;
+	image = image_of_child(1 << 20, &pid);
+	assert_int_equal(image__resident(image, address, 1), 1);
+	assert_int_equal(image__resident(image, address + terabyte - PAGE, PAGE), PAGE);
+	alarm(120);
+	assert_int_equal(image__resident(image, address, terabyte), PAGE); /* the last is too far */
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(image__resident(image, address, terabyte), 0);
+	alarm(0);
+	assert_int_equal(image__refresh(image), 0);
+	assert_int_equal(image__resident(image, address, PAGE), PAGE);
+	end_child(image, pid);
+	munmap(area, terabyte);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +340,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_leaves_pages_alone, start, stop),
 		cmocka_unit_test_setup_teardown(test_sees_what_has_changed, start, stop),
 		cmocka_unit_test_setup_teardown(test_says_when_it_is_gone, start, stop),
+		cmocka_unit_test_setup_teardown(test_ends_of_the_address_space, start, stop),
+		cmocka_unit_test_setup_teardown(test_mapped, start, stop),
+		cmocka_unit_test(test_small_cache),
+		cmocka_unit_test(test_behind_the_end_of_a_file),
+		cmocka_unit_test(test_looks_at_so_many_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,25 @@ static void test_paths_become_shapes(void **state)
 	free(made);
 }
 
+/* As many samples have a path with a name: that is shown first. */
+static void test_names_before_native_roots(void **state)
+{
+	struct made *made = make(8);
+	struct path paths[2];
+	struct who who;
+
+	(void)state;
+	paths[0] = (struct path){.root = ROOT_NATIVE};
+	add_step(&paths[0], &made->graph, 2, "", "");
+	paths[1] = cache_path(&made->graph, 1, 3, ANY);
+	who = shapes_of(paths, 2, &made->graph);
+	assert_int_equal(who.shape_count, 2);
+	assert_int_equal(who.shapes[0].root, ROOT_MODULE);
+	assert_int_equal(who.shapes[1].root, ROOT_NATIVE);
+	arena__free(who.arena);
+	free(made);
+}
+
 static void test_shared_address_is_that_of_most(void **state)
 {
 	struct made *made = make(9);
@@ -316,6 +335,10 @@ static void test_dominating(void **state)
 	(void)state;
 	shape__dominate(&shape);
 	assert_int_equal(shape.dominating, 1);
+	steps[2].shared = 3; /* few lists, one for each thread perhaps: they are what grows */
+	shape__dominate(&shape);
+	assert_int_equal(shape.dominating, 2);
+	steps[2].shared = 1;
 	steps[1].length = 0; /* emptied meanwhile: the lists are what there is */
 	shape__dominate(&shape);
 	assert_int_equal(shape.dominating, 2);
@@ -333,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_long_paths_lose_their_middle),
 		cmocka_unit_test(test_chains_are_folded),
 		cmocka_unit_test(test_paths_become_shapes),
+		cmocka_unit_test(test_names_before_native_roots),
 		cmocka_unit_test(test_shared_address_is_that_of_most),
 		cmocka_unit_test(test_nothing_has_no_shape),
 		cmocka_unit_test(test_dominating),

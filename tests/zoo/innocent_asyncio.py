@@ -16,5 +16,5 @@ async def main():
         asyncio.ensure_future(handle(n))
 
 
-animal.innocent([None, "warmup"], settles=7)
+animal.innocent([None, "warmup", "bounded_cache"], settles=7)
 asyncio.run(main())

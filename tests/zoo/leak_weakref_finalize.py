@@ -15,7 +15,7 @@ class Document:
 
 
 animal.leak(
-    "object_retention",
+    ["object_retention", "unbounded_cache"],  # the registry is a dict
     type=["bytearray", "__main__.Document"],
     holder="_registry",
     library=weakref,

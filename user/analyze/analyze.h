@@ -31,9 +31,6 @@ void analyze__free_sites(struct report_process *process);
 
 /* --- growth (history.c) --- */
 
-/* What a site is known by from one report to the next: of its domain and place. */
-__u64 analyze__site_key(const struct report_site *site);
-
 /*
  * Live bytes of each site and RSS of one process over time; bounded in sites and in samples. NULL:
  * no memory.

@@ -12,6 +12,7 @@
 
 #include "analyze/analyze.h"
 #include "analyze/trend.h"
+#include "lib/site_key.h"
 
 #define MAX_SAMPLES HISTORY_POINTS
 #define MAX_SITES 16384
@@ -87,31 +88,6 @@ static double series__slope(const struct series *series)
 	return trend.slope;
 }
 
-static __u64 mix(__u64 hash, const void *bytes, size_t size)
-{
-	for (const unsigned char *at = bytes; size; size--, at++)
-		hash = (hash ^ *at) * 0x100000001b3ull;
-	return hash;
-}
-
-static __u64 mix_text(__u64 hash, const char *text)
-{
-	return text ? mix(hash, text, strlen(text) + 1) : mix(hash, "\xff", 1);
-}
-
-__u64 analyze__site_key(const struct report_site *site)
-{
-	__u64 hash = 0xcbf29ce484222325ull;
-	__u32 domain = site->domain;
-
-	hash = mix(hash, &domain, sizeof(domain));
-	hash = mix(hash, &site->line, sizeof(site->line));
-	hash = mix(hash, &site->offset, sizeof(site->offset));
-	hash = mix_text(hash, site->path);
-	hash = mix_text(hash, site->module);
-	return mix_text(hash, site->function);
-}
-
 static int compare_series(const void *a, const void *b)
 {
 	const struct series *x = a, *y = b;
@@ -150,7 +126,7 @@ static int add(struct history *history, double now_s, const struct report_proces
 	for (size_t i = 0; i < process->site_count && count < room; i++) {
 		const struct report_site *site = &process->sites[i];
 		struct series *series = &sites[count];
-		__u64 key = analyze__site_key(site);
+		__u64 key = site_key__of(site);
 		const struct series *old = find(history, key);
 
 		memset(series, 0, sizeof(*series));
@@ -182,7 +158,7 @@ int history__add(struct history *history, double now_s, struct report_process *p
 
 double history__growth(const struct history *history, const struct report_site *site)
 {
-	const struct series *series = find(history, analyze__site_key(site));
+	const struct series *series = find(history, site_key__of(site));
 
 	return series ? series__slope(series) : NAN;
 }
@@ -195,7 +171,7 @@ double history__rss_growth(const struct history *history)
 size_t history__points(const struct history *history, const struct report_site *site,
 		       double at_s[HISTORY_POINTS], double bytes[HISTORY_POINTS])
 {
-	const struct series *series = site ? find(history, analyze__site_key(site)) : &history->rss;
+	const struct series *series = site ? find(history, site_key__of(site)) : &history->rss;
 
 	for (__u32 i = 0; series && i < series->count; i++) {
 		at_s[i] = series->samples[i].at_s;

@@ -213,7 +213,7 @@ static void judge_site(struct judge *judge, const struct evidence_site *about)
 	enum verdict_kind at_most = VERDICT_LEAK;
 	struct verdict *verdict;
 
-	course__of(about->at_s, about->live_bytes, about->point_count, &growing.course);
+	growing__follow(judge, &growing);
 	growing__fill(judge, &growing);
 	/* Arenas of the heap are mapped as well: they are no cause but the room for one. */
 	if (site->domain == DOMAIN_MMAP)

@@ -31,6 +31,7 @@ struct growing {
 	double backing;    /* growth of the process / of this, 0..1, NAN = not measured */
 	bool not_backed;   /* the process surely does not grow with it ... */
 	bool layer_looked; /* ... as a look at its heap says, not RSS alone */
+	double scaled;     /* the course of a site was multiplied by; 1 = it is as it was seen */
 };
 
 struct finding {
@@ -49,6 +50,7 @@ struct judge {
 	/* over the looks at the process */
 	struct course rss, objects, in_use, unused, arenas, arena_count, mapped, threads, garbage;
 	double rss_now; /* NAN = not measured */
+	double coarse_scale; /* of what sites seem to grow by, where that is an estimate: see judge__measure() */
 	struct verdict *list;
 	size_t count, room;
 	bool no_memory;
@@ -61,6 +63,8 @@ bool course__grows(const struct course *course);
 /* Whether there are enough looks to tell. */
 bool course__followed(const struct course *course);
 void judge__measure(struct judge *judge);
+/* The site's course over the run; of an estimate, not more than the heap as a whole allows. */
+void growing__follow(const struct judge *judge, struct growing *growing);
 void growing__fill(const struct judge *judge, struct growing *growing);
 /* Whether so many bytes and bytes a second are worth a person's time. */
 bool judge__matters(const struct judge *judge, const struct course *course);
@@ -115,6 +119,8 @@ double judge__explained(const struct judge *judge);
 
 #define SAID_MAX 1024
 
+/* Code that came with Python or was installed: what it does is done for somebody. NULL as well. */
+bool path__is_library(const char *path);
 /* Text in the arena, cut where a character ends; "" where there is no memory, which is remembered. */
 const char *judge__say(struct judge *judge, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -10,14 +10,20 @@
 
 #include "analyze/verdicts.h"
 
-#define MOST 0.5             /* of the blocks looked at */
-#define UNOWNED 0.2          /* at most so many are objects, or owned by one */
-#define FULL 0.95            /* of its bound */
+#define MOST 0.5    /* of the blocks looked at */
+#define UNOWNED 0.2 /* at most so many are objects, or owned by one */
+#define UNOWNED_LEAST                                                                              \
+	8 /* blocks looked at, to say so of memory that Python itself asked malloc for */
+#define THROUGH_PYTHON                                                                             \
+	0.7       /* of the agreement is left then: there may be owners that we do not know */
+#define FULL 0.95 /* of its bound */
 #define SAME_LENGTH 0.03     /* change of a container's length that is none */
 #define ENTRIES_OF_MADE 0.02 /* new entries / new blocks: fewer, and it does not grow with them */
 #define LEAST_LENGTH 16      /* entries, to tell by them */
 #define FAR_BOUND 4.0        /* times RSS: to be as large as that is no bound to rely on */
 #define NOT_LOOKED 0.4       /* agreement where nothing was looked at */
+
+#define SEVERAL_THREADS "several threads" /* as a path begins: objects/who.h */
 
 typedef bool (*fits_fn)(const struct judge *judge, const struct growing *growing,
 			struct finding *finding);
@@ -32,8 +38,11 @@ static const char *file_name(const char *path)
 bool judge__foreign(const struct judge *judge, const char *module)
 {
 	const char *exe = file_name(judge->process->exe);
+	size_t length =
+		exe ? strcspn(exe, " ") : 0; /* " (deleted)": Python was upgraded meanwhile */
 
-	return module && strncmp(module, "libpython", 9) && (!exe || strcmp(module, exe));
+	return module && strncmp(module, "libpython", 9) &&
+	       (!exe || strncmp(module, exe, length) || (module[length] && module[length] != ' '));
 }
 
 static enum domain domain_of(const struct growing *growing)
@@ -84,19 +93,22 @@ static bool is_native(const struct judge *judge, const struct growing *growing,
 	const struct evidence_site *about = growing->about;
 	const struct report_site *site = growing->site;
 	const char *module;
+	bool foreign;
 	double owned;
 
 	if (!site || !in_heap(growing))
 		return false;
 	module = site->native && site->native->module ? site->native->module : site->module;
-	if (!judge__foreign(judge, module))
+	foreign = judge__foreign(judge, module);
+	/* An extension may ask Python for its memory (PyMem_Malloc): then only that no object has it tells. */
+	if (!foreign && (site->domain != DOMAIN_RAW || !(about->sampled_blocks >= UNOWNED_LEAST)))
 		return false;
 	if (!(about->sampled_blocks > 0)) {
 		finding->agreement = NOT_LOOKED;
 		return site->domain == DOMAIN_RAW && !about->type_count && !about->holder_count;
 	}
 	owned = about->object_blocks / about->sampled_blocks;
-	finding->agreement = 1 - owned;
+	finding->agreement = (1 - owned) * (foreign ? 1 : THROUGH_PYTHON);
 	return owned <= UNOWNED;
 }
 
@@ -200,6 +212,16 @@ static bool is_bounded(const struct judge *judge, const struct growing *growing,
 	       (growing->not_backed || growing->course.kind != COURSE_RISING);
 }
 
+/* Each of many threads holds its own, and there are more and more of them. */
+static bool is_held_by_threads(const struct judge *judge, const struct growing *growing,
+			       struct finding *finding)
+{
+	take_holder(growing, finding);
+	return judge->threads.kind == COURSE_RISING && finding->holder &&
+	       finding->agreement >= MOST && finding->holder->path_count &&
+	       !strncmp(finding->holder->path[0], SEVERAL_THREADS, strlen(SEVERAL_THREADS));
+}
+
 static bool contains(const char *text, const char *word)
 {
 	return text && strcasestr(text, word);
@@ -262,15 +284,11 @@ static const struct {
 	enum verdict_cause cause;
 	fits_fn fits;
 } rules[] = {
-	{CAUSE_THREAD_LEAK, makes_threads},
-	{CAUSE_MMAP_LEAK, maps},
-	{CAUSE_UNCOLLECTED_CYCLE, is_garbage},
-	{CAUSE_REFCOUNT_LEAK, is_overcounted},
-	{CAUSE_NATIVE_LEAK, is_native},
-	{CAUSE_BOUNDED_CACHE, is_bounded},
-	{CAUSE_UNBOUNDED_CACHE, is_unbounded_cache},
-	{CAUSE_OBJECT_RETENTION, is_kept},
-	{CAUSE_REFCOUNT_LEAK, is_rooted_natively},
+	{CAUSE_THREAD_LEAK, makes_threads},    {CAUSE_MMAP_LEAK, maps},
+	{CAUSE_UNCOLLECTED_CYCLE, is_garbage}, {CAUSE_REFCOUNT_LEAK, is_overcounted},
+	{CAUSE_NATIVE_LEAK, is_native},        {CAUSE_THREAD_LEAK, is_held_by_threads},
+	{CAUSE_BOUNDED_CACHE, is_bounded},     {CAUSE_UNBOUNDED_CACHE, is_unbounded_cache},
+	{CAUSE_OBJECT_RETENTION, is_kept},     {CAUSE_REFCOUNT_LEAK, is_rooted_natively},
 };
 
 void finding__of(const struct judge *judge, const struct growing *growing, struct finding *finding)

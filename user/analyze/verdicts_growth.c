@@ -12,7 +12,11 @@
 #define GROWN_LEAST (32.0 * 1024)  /* bytes, over the run */
 #define PACE_LEAST 256.0           /* bytes a second: 21 MiB a day */
 #define PACE_OF_RSS (0.02 / 86400) /* a fiftieth of RSS a day */
-#define NOT_BACKED 0.3 /* the process grows surely less than this part of what the site seems to */
+#define COARSE 20.0                /* % of error of a site's live bytes: it is an estimate */
+#define FAR_SCALED 0.5  /* of what windows show, at most, is what the heap can have gained */
+#define HANDFUL 100.0   /* % of error: so few blocks that their ages say little */
+#define LEANS_LEAST 0.5 /* growth of the one / of the other, to be taken for the same */
+#define NOT_BACKED 0.3  /* the process grows surely less than this part of what the site seems to */
 
 bool course__grows(const struct course *course)
 {
@@ -39,6 +43,76 @@ static void follow(const struct evidence *evidence, size_t offset, struct course
 	course__of(at_s, values, count, course);
 }
 
+static bool is_coarse(const struct report_site *site)
+{
+	return (site->domain == DOMAIN_OBJECT || site->domain == DOMAIN_RAW) &&
+	       site->error_pct > COARSE;
+}
+
+/*
+ * What windows see is scaled by the work that they see, and what is allocated at the pace of a clock is then taken for many times
+ * itself. A look at the heap knows how much it grows by, all together: what Python's objects gain and what malloc has handed out. Buffers
+ * count in both, so this is a bound and no measure.
+ */
+static double coarse_scale(const struct judge *judge)
+{
+	const struct evidence *evidence = judge->evidence;
+	double grown = 0, seem = 0;
+
+	if (!course__followed(&judge->objects) || !course__followed(&judge->in_use))
+		return 1;
+	grown = fmax(judge->objects.trend.slope, 0) + fmax(judge->in_use.trend.slope, 0);
+	for (size_t i = 0; i < evidence->site_count; i++) {
+		const struct evidence_site *about = &evidence->sites[i];
+		struct course course;
+
+		if (about->site >= judge->process->site_count ||
+		    !is_coarse(&judge->process->sites[about->site]))
+			continue;
+		course__of(about->at_s, about->live_bytes, about->point_count, &course);
+		if (course__grows(&course))
+			seem += course.trend.slope;
+	}
+	return grown > 0 && seem > grown ? grown / seem : 1;
+}
+
+/*
+ * Few of a line's blocks fall into windows where it makes few, large ones: its own course is then a guess. But where its container
+ * gets longer, and the heap grows surely and by about as much, the heap's course is its.
+ */
+static void lean_on_heap(const struct judge *judge, struct growing *growing)
+{
+	const struct evidence_site *about = growing->about;
+	const struct course *heap =
+		growing->site->domain == DOMAIN_RAW ? &judge->in_use : &judge->objects;
+	struct course *course = &growing->course;
+	double first = course->first, last = course->last, share;
+
+	growing->made_per_s = NAN;
+	if (course->kind != COURSE_UNSTEADY || heap->kind != COURSE_RISING ||
+	    !about->holder_count || !holder__grows(&about->holders[0], growing))
+		return;
+	share = course->trend.slope / heap->trend.slope;
+	if (!(share > LEANS_LEAST) || share > 1 / LEANS_LEAST)
+		return;
+	*course = *heap;
+	course__scale(course, fmin(share, 1));
+	course->first = first;
+	course->last = last;
+}
+
+void growing__follow(const struct judge *judge, struct growing *growing)
+{
+	const struct evidence_site *about = growing->about;
+
+	course__of(about->at_s, about->live_bytes, about->point_count, &growing->course);
+	growing->scaled = is_coarse(growing->site) ? judge->coarse_scale : 1;
+	if (growing->scaled < 1)
+		course__scale(&growing->course, growing->scaled);
+	if (is_coarse(growing->site))
+		lean_on_heap(judge, growing);
+}
+
 void judge__measure(struct judge *judge)
 {
 	const struct {
@@ -58,6 +132,7 @@ void judge__measure(struct judge *judge)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		follow(judge->evidence, rows[i].offset, rows[i].course);
+	judge->coarse_scale = coarse_scale(judge);
 	judge->rss_now = judge->rss.points                 ? judge->rss.last
 			 : judge->process->memory.rss >= 0 ? judge->process->memory.rss
 							   : NAN;
@@ -135,7 +210,8 @@ static double sample_survival(const struct evidence_site *about)
 
 /*
  * A line may also make what is dropped at once: of that the cohorts know nothing, and need not. The share of all blocks that survive is
- * asked only where nothing is known of ages.
+ * asked only where nothing is known of ages, or where a handful of blocks in windows says it. It is the first to be asked where what
+ * windows show is far more than the heap can have gained: then blocks that have come and gone were taken for others that stay.
  */
 static double survival_of(const struct judge *judge, const struct growing *growing)
 {
@@ -143,7 +219,10 @@ static double survival_of(const struct judge *judge, const struct growing *growi
 
 	if (isnan(survival))
 		survival = median_survival(growing);
-	return isnan(survival) ? growing->kept : survival;
+	if (isnan(survival) || (growing->site && growing->site->error_pct > HANDFUL))
+		survival = fmax(survival, growing->kept); /* ignores NAN */
+	return growing->site && growing->scaled < FAR_SCALED ? fmin(survival, growing->kept)
+							     : survival;
 }
 
 /* By the best of the layers that were looked at. */

@@ -12,7 +12,8 @@
 #define LARGE_LEAST (16.0 * 1048576)
 #define MANY_THREADS 3 /* more at the end than at first */
 #define MANY_ARENAS 8
-#define WARMED 0.1 /* of RSS: growth that is worth saying that it has stopped */
+#define ABOVE_NOW 1.2 /* times RSS: a peak that is worth a word */
+#define WARMED 0.1    /* of RSS: growth that is worth saying that it has stopped */
 
 static struct verdict *add_whole(struct judge *judge, enum verdict_kind kind,
 				 enum verdict_cause cause, double confidence,
@@ -197,6 +198,10 @@ static void say_still(struct judge *judge, enum verdict_cause cause, double conf
 		judge__support(judge, verdict,
 			       judge__say(judge, "RSS has been at this level for %.0f of %.0f s",
 					  rss->flat_s, rss->seconds));
+	if (judge->evidence->rss_peak > ABOVE_NOW * judge->rss_now)
+		judge__support(judge, verdict,
+			       judge__say(judge, "it has been %s at its highest since it started",
+					  judge__bytes(judge, judge->evidence->rss_peak)));
 }
 
 static bool is_large(const struct judge *judge, double bytes)

@@ -58,6 +58,12 @@ static void say_stays(struct judge *judge, struct verdict *verdict, const struct
 			judge__say(judge, "of %s blocks of the first half of the run %s are alive",
 				   judge__count(judge, about->recorded),
 				   judge__count(judge, fmin(about->survivors, about->recorded))));
+	if (growing->site && growing->scaled < 0.5)
+		judge__support(judge, verdict,
+			       judge__say(judge,
+					  "windows alone would make it %.0f times that, more than "
+					  "the whole heap grows by",
+					  1 / growing->scaled));
 	if (growing->not_backed)
 		judge__support(judge, verdict,
 			       judge__say(judge, "but the process as a whole hardly grows"));

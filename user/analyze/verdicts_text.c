@@ -4,6 +4,7 @@
  *
  * Names are the target's, cut where they are too long, and not escaped: that is the exporters' task.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,15 +65,65 @@ const char *judge__name(struct judge *judge, const char *name)
 	return judge__say(judge, "%s", text);
 }
 
+/* .../lib/python3.11/json/decoder.py, .../lib64/python3.12/..., .../lib/python311.zip/...; not .../lib/python-service/app.py. */
+static bool is_in_folder_of(const char *path, const char *folder)
+{
+	for (const char *at = path; (at = strstr(at, folder));) {
+		at += strlen(folder);
+		if (isdigit((unsigned char)*at))
+			return true;
+	}
+	return false;
+}
+
+bool path__is_library(const char *path)
+{
+	return !path || path[0] == '<' || is_in_folder_of(path, "/lib/python") ||
+	       is_in_folder_of(path, "/lib64/python") || strstr(path, "/site-packages/") ||
+	       strstr(path, "/dist-packages/");
+}
+
+/* Of what a library's line does, the innermost line of the program's own that asked for it; NULL: it is its own, or nobody's. */
+static const struct named_frame *on_behalf_of(const struct judge *judge,
+					      const struct report_site *site)
+{
+	const struct profile *profile = &judge->process->profile;
+	const struct profile_stack *stack;
+
+	if (!site->path || !path__is_library(site->path) || !site->stack_count ||
+	    site->stacks[0] >= profile->stack_count)
+		return NULL;
+	stack = &profile->stacks[site->stacks[0]];
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		const struct named_frame *frame = &stack->frames[i];
+
+		if (frame->kind == FRAME_PYTHON && !path__is_library(frame->path))
+			return frame;
+	}
+	return NULL;
+}
+
+static const char *line_text(struct judge *judge, const char *function, const char *file, int line)
+{
+	return judge__say(judge, "%s (%s:%d)", judge__name(judge, function),
+			  judge__name(judge, file), line);
+}
+
 static const char *place(struct judge *judge, const struct growing *growing)
 {
+	const struct named_frame *caller;
+
 	const struct report_site *site = growing->site;
 
 	if (!site)
 		return growing->type ? judge__name(judge, growing->type) : "the process";
+	caller = on_behalf_of(judge, site);
+	if (site->file && site->line > 0 && caller)
+		return judge__say(judge, "%s for %s",
+				  line_text(judge, site->function, site->file, site->line),
+				  line_text(judge, caller->function, caller->file, caller->line));
 	if (site->file && site->line > 0)
-		return judge__say(judge, "%s (%s:%d)", judge__name(judge, site->function),
-				  judge__name(judge, site->file), site->line);
+		return line_text(judge, site->function, site->file, site->line);
 	if (site->file)
 		return judge__say(judge, "%s (%s)", judge__name(judge, site->function),
 				  judge__name(judge, site->file));
@@ -135,6 +186,8 @@ static const char *module_text(struct judge *judge, const struct growing *growin
 
 	if (!site)
 		return "an extension module";
+	if (site->native && !judge__foreign(judge, site->native->module))
+		return "the C code that is called there"; /* it asked Python for memory */
 	if (site->native && site->native->module)
 		return judge__say(
 			judge, "%s%s%s",
@@ -211,6 +264,12 @@ static const char *summary(struct judge *judge, const struct growing *growing,
 	case CAUSE_MMAP_LEAK:
 		return judge__say(judge, "%s maps memory and does not unmap it, %s.", where, pace);
 	case CAUSE_THREAD_LEAK:
+		if (finding->holder)
+			return judge__say(
+				judge,
+				"%s makes %s that threads keep which do not end, and there "
+				"are more and more of them: %s.",
+				where, objects_text(judge, growing), pace);
 		return judge__say(judge, "%s starts threads that do not end; their stacks take %s.",
 				  where, pace);
 	case CAUSE_BOUNDED_CACHE:

@@ -100,6 +100,78 @@ static void add_course(struct course *to, const struct course *more)
 	to->last += more->last;
 }
 
+/* Bytes of the site's live blocks that are of the type, buffers included. */
+static double bytes_of_type(const struct evidence_site *about, const char *name)
+{
+	for (size_t i = 0; i < about->type_count; i++)
+		if (about->types[i].name && !strcmp(about->types[i].name, name))
+			return about->types[i].own_bytes + about->types[i].buffer_bytes;
+	return 0;
+}
+
+/* The line that made most of the type's objects of those whose birth was seen; NULL: no one line. */
+static const struct evidence_site *maker_of(const struct judge *judge, const char *name)
+{
+	const struct evidence *evidence = judge->evidence;
+	const struct evidence_site *best = NULL;
+	double most = 0, all = 0;
+
+	for (size_t i = 0; name && i < evidence->site_count; i++) {
+		const struct evidence_site *about = &evidence->sites[i];
+		double bytes = bytes_of_type(about, name);
+
+		if (about->site >= judge->process->site_count)
+			continue;
+		all += bytes;
+		if (bytes > most) {
+			most = bytes;
+			best = about;
+		}
+	}
+	return most > MOST * all ? best : NULL;
+}
+
+/* The line that writes first to pages that come at about the pace of the growth: a single buffer that is made larger now and then. */
+static const struct report_site *writer_of(const struct judge *judge, double growth_per_s)
+{
+	const struct report_process *process = judge->process;
+	const struct report_site *best = NULL;
+
+	for (size_t i = 0; i < process->site_count; i++) {
+		const struct report_site *site = &process->sites[i];
+
+		if (site->domain == DOMAIN_RSS && site->growth_per_s >= MOST * growth_per_s &&
+		    site->growth_per_s * MOST <= growth_per_s &&
+		    (!best || site->growth_per_s > best->growth_per_s))
+			best = site;
+	}
+	return best;
+}
+
+static void name_line(struct judge *judge, struct verdict *verdict, const char *type)
+{
+	const struct evidence_site *maker = maker_of(judge, type);
+	const struct report_site *site = NULL;
+	const char *said = "most of those that were seen being made are of";
+
+	if (!verdict)
+		return;
+	if (maker) {
+		site = &judge->process->sites[maker->site];
+	} else {
+		site = writer_of(judge, verdict->growth_per_s);
+		said = "pages come at about this pace where they are first written to, in";
+	}
+	if (!site)
+		return;
+	verdict->site = site - judge->process->sites;
+	if (site->file && site->line > 0)
+		judge__support(judge, verdict,
+			       judge__say(judge, "%s %s (%s:%d)", said,
+					  judge__name(judge, site->function),
+					  judge__name(judge, site->file), site->line));
+}
+
 static void judge_type(struct judge *judge, struct growing_type *found, size_t count,
 		       struct growing_type *main)
 {
@@ -143,7 +215,7 @@ static void judge_type(struct judge *judge, struct growing_type *found, size_t c
 	growing.made_per_s = (main->type->last_count - main->type->first_count) /
 			     (main->type->last_s - main->type->first_s);
 	growing__fill(judge, &growing);
-	judge__one(judge, &growing, VERDICT_LEAK);
+	name_line(judge, judge__one(judge, &growing, VERDICT_LEAK), main->type->name);
 }
 
 static const struct course *overall(const struct judge *judge)

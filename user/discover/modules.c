@@ -9,15 +9,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "discover/discover_private.h"
+#include "lib/open_below.h"
 #include "lib/text.h"
 
 #define MODULES_MAX 4096
@@ -31,23 +30,6 @@ static bool is_deleted(const char *path)
 	return length > suffix && !strcmp(path + length - suffix, DELETED);
 }
 
-/* For reading, from a descriptor that is only a place (O_PATH), if it is a regular file. */
-static int reopen(int place, struct stat *st)
-{
-	char path[64];
-	int fd, err;
-
-	/* Never open what is not a file: opening a device or a pipe has effects. */
-	if (fstat(place, st))
-		return -errno;
-	if (!S_ISREG(st->st_mode))
-		return -ENOEXEC;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	err = errno;
-	return fd < 0 ? -err : fd;
-}
-
 static int open_map_file(pid_t pid, const struct mapping *m)
 {
 	struct stat st;
@@ -58,7 +40,7 @@ static int open_map_file(pid_t pid, const struct mapping *m)
 	place = open(path, O_PATH | O_CLOEXEC);
 	if (place < 0)
 		return -errno;
-	fd = reopen(place, &st);
+	fd = open_below__place(place, &st);
 	close(place);
 	return fd;
 }
@@ -79,13 +61,11 @@ static char *path_inside(pid_t pid, const char *path)
 	return strdup(path);
 }
 
-static int open_below_root(pid_t pid, const char *inside, const struct mapping *m)
+static int open_by_path(pid_t pid, const char *inside, const struct mapping *m)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-	int root, place, fd;
 	struct stat st;
 	char path[64];
+	int root, fd;
 
 	if (is_deleted(inside))
 		return -ENOENT;
@@ -93,10 +73,7 @@ static int open_below_root(pid_t pid, const char *inside, const struct mapping *
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -errno;
-	place = syscall(SYS_openat2, root, inside, &how, sizeof(how));
-	fd = place < 0 ? -errno : reopen(place, &st);
-	if (place >= 0)
-		close(place);
+	fd = open_below__root(root, inside, &st);
 	close(root);
 	/*
 	 * The device may differ for one and the same file: maps shows the file system below an
@@ -176,7 +153,7 @@ static int open_module(pid_t pid, const struct mapping *m, struct module *module
 	if (!module->path || !module->name)
 		err = -ENOMEM;
 	else if (module->fd < 0)
-		module->fd = open_below_root(pid, module->path, m);
+		module->fd = open_by_path(pid, module->path, m);
 	if (module->fd < 0)
 		module->fd = -1;
 	else if (!err && module__image(module, &image))

@@ -9,13 +9,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "discover/discover.h"
 #include "doctor/private.h"
 #include "lib/log.h"
 #include "lib/out_file.h"
+#include "lib/screen.h"
 
 struct files {
 	struct out_file *list[CLI_MAX_OUTPUTS];
@@ -77,22 +76,11 @@ static int write_files(const struct doctor *doctor, const struct cli *cli, struc
 	return failed;
 }
 
-static int terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	return columns && atoi(columns) > 0 ? atoi(columns) : 120;
-}
-
 static void show(const struct doctor *doctor, const struct files *files)
 {
-	const char *no_colour = getenv("NO_COLOR");
 	struct terminal_options options = {
-		.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),
-		.width = terminal_width(),
+		.colour = screen__colour(),
+		.width = screen__width(),
 	};
 
 	if (files->stdout_taken || log__level() < 0)

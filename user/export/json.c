@@ -21,6 +21,8 @@ static _Thread_local bool no_memory;
 
 typedef struct json_object json;
 
+#define REPLACEMENT 0xfffd
+
 static json *made(json *value)
 {
 	if (!value)
@@ -202,6 +204,7 @@ static json *verdict_object(const struct verdict *verdict)
 	put(to, "growth_ci", interval(verdict->growth_low, verdict->growth_high));
 	put(to, "types", types_array(verdict->types, verdict->type_count));
 	put(to, "held_by", strings_array(verdict->held_by, verdict->held_by_count));
+	put(to, "container", string(verdict->container));
 	put(to, "evidence", strings_array(verdict->evidence, verdict->evidence_count));
 	put(to, "advice", string(verdict->advice));
 	put(to, "signature", string(verdict->signature));
@@ -433,7 +436,8 @@ static json *process_object(const struct report_process *process)
 
 /*
  * json-c escapes C0. Here also what a terminal would obey when somebody looks at the file (C1,
- * bidi); all that is not ASCII is inside strings, where \u is the same text.
+ * bidi); all that is not ASCII is inside strings, where \u is the same text. What is no UTF-8 would
+ * make the file no JSON: U+FFFD in its place.
  */
 static void write_escaped(const char *text, FILE *out)
 {
@@ -448,7 +452,9 @@ static void write_escaped(const char *text, FILE *out)
 		text += plain;
 		next = text;
 		code = text__next(&next);
-		if (code >= 0x10000 && text__is_control(code))
+		if (code == REPLACEMENT)
+			fputs("\\ufffd", out);
+		else if (code >= 0x10000 && text__is_control(code))
 			fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
 				0xdc00 + (code & 0x3ff));
 		else if (text__is_control(code) && code)

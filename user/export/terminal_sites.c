@@ -311,8 +311,13 @@ void terminal__sites(struct line *line, const struct report *report,
 		return;
 	line__pad(line, INDENT);
 	if (!table.sites) {
-		line__put(line, STYLE_PLAIN,
-			  "Nothing that was allocated on the heap since tracing began is alive.");
+		line__put(
+			line, STYLE_PLAIN,
+			process->tracing.probes_used
+				? "Nothing that was allocated on the heap since tracing began is "
+				  "alive."
+				: "No probe in this mode: which lines allocate on the heap is not "
+				  "known.");
 		line__end(line);
 		line__end(line);
 		return;

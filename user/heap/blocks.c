@@ -13,6 +13,7 @@ struct blocks {
 	struct block_totals totals;
 	struct pool_sweep *in_pools; /* NULL: done, or nothing of the kind */
 	struct malloc_sweep *in_malloc;
+	const struct arena_fill *last; /* that was asked for */
 };
 
 int blocks__open(struct image *image, const struct target *target, struct pools *pools,
@@ -68,11 +69,17 @@ const struct arena_fill *totals__arena_from(const struct block_totals *totals, _
 	return low < totals->arena_count ? &totals->arenas[low] : NULL;
 }
 
-bool blocks__in_arena(const struct blocks *blocks, __u64 address)
+bool blocks__in_arena(struct blocks *blocks, __u64 address)
 {
-	const struct arena_fill *arena = totals__arena_from(&blocks->totals, address);
+	const struct arena_fill *arena = blocks->last;
 
-	return arena && arena->address <= address;
+	if (arena && address - arena->address < arena->bytes)
+		return true;
+	arena = totals__arena_from(&blocks->totals, address);
+	if (!arena || arena->address > address)
+		return false;
+	blocks->last = arena;
+	return true;
 }
 
 void blocks__close(struct blocks *blocks)

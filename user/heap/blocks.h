@@ -91,7 +91,7 @@ int blocks__next(struct blocks *blocks, struct heap_block *block);
 /* Complete when blocks__next() has returned 0; of the blocks. */
 const struct block_totals *blocks__totals(const struct blocks *blocks);
 /* Whether an address lies in one of pymalloc's arenas. */
-bool blocks__in_arena(const struct blocks *blocks, __u64 address);
+bool blocks__in_arena(struct blocks *blocks, __u64 address);
 void blocks__close(struct blocks *blocks);
 
 #endif

@@ -3,13 +3,16 @@
  * blocks_pools.c - pymalloc's blocks, by a copy of each arena
  *
  * A pool says how many of its blocks are in use (ref.count). Which, follows from what is free: the chain from freeblock, and
- * all from nextoffset on, where no block has been yet. The numbers must agree, or the pool was caught while it changed.
+ * all from nextoffset on, where no block has been yet. The numbers must agree, or the pool was caught while it changed: it is read
+ * again. A target that is stopped in the middle of such a change is so at every try, so at the last one a difference of one block is
+ * accepted, that which is being taken or given back; it counts as free.
  * Objects/obmalloc.c, the same in CPython 3.8 - 3.14.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/blocks_ahead.h"
 #include "heap/blocks_private.h"
 #include "heap/pools_private.h"
 
@@ -26,6 +29,7 @@ struct pool_map {
 	__u64 address;
 	const unsigned char *bytes;
 	__u32 class, block; /* block: bytes of one */
+	__u32 used;         /* blocks in use */
 	__u32 words, word;  /* of in_use: how many, which is next */
 	__u64 rest;         /* bits of the word before that, still to come */
 	__u64 in_use[MAX_POOL_SIZE / 16 / 64];
@@ -37,8 +41,9 @@ struct pool_sweep {
 	__u32 pool_size, arena_size;
 	struct arena_list arenas; /* as many as in totals, in the same order */
 	size_t arena;             /* the next one */
-	unsigned char *bytes;     /* the arena under way, from its first pool on */
-	__u64 first, next, end;   /* its pools, and the next of them */
+	struct ahead *ahead;
+	unsigned char *bytes;   /* the arena under way, from its first pool on */
+	__u64 first, next, end; /* its pools, and the next of them */
 	struct pool_map pool;
 };
 
@@ -132,13 +137,15 @@ int pool_sweep__open(struct image *image, const struct pools *pools, struct bloc
 	sweep->totals = totals;
 	sweep->pool_size = pools->layout.pool_size;
 	sweep->arena_size = pools->layout.arena_size;
-	sweep->bytes = malloc(sweep->arena_size);
-	err = sweep->bytes ? read_arenas(sweep, pools) : -ENOMEM;
+	err = read_arenas(sweep, pools);
 	/* No arena any more, or a table that never stood still: no block that could be told. */
 	if (err == -ENOENT || err == -EAGAIN)
 		sweep->arenas.count = err = 0;
 	if (!err)
 		err = list_arenas(sweep);
+	if (!err)
+		err = ahead__open(image__pid(image), &sweep->arenas, sweep->pool_size,
+				  sweep->arena_size, &sweep->ahead);
 	if (err) {
 		pool_sweep__close(sweep);
 		return err;
@@ -151,13 +158,19 @@ void pool_sweep__close(struct pool_sweep *sweep)
 {
 	if (!sweep)
 		return;
+	image__lend(sweep->image, 0, NULL, 0);
+	ahead__close(sweep->ahead);
 	free(sweep->arenas.list);
-	free(sweep->bytes);
 	free(sweep);
 }
 
-/* Sets the bits of the blocks up to `begun`, then takes out those of the chain. False: the chain is none. */
-static bool map_blocks(struct pool_map *pool, const struct pool_header *header, __u32 begun)
+/*
+ * Sets the bits of the blocks up to `begun`, then takes out those of the chain. False: the chain is none. changing: the block that is
+ * being taken from the chain, or has just been put into it, is counted (both happen one before the other); and the chain may end at a
+ * block that nextoffset is about to step over.
+ */
+static bool map_blocks(struct pool_map *pool, const struct pool_header *header, __u32 begun,
+		       bool changing)
 {
 	__u32 listed = 0;
 	__u64 next;
@@ -170,6 +183,8 @@ static bool map_blocks(struct pool_map *pool, const struct pool_header *header, 
 		__u64 offset = next - pool->address - POOL_HEAD;
 		__u32 block = (__u32)offset / pool->block;
 
+		if (changing && offset == (__u64)begun * pool->block)
+			break;
 		if (next - pool->address < POOL_HEAD || offset >= (__u64)begun * pool->block ||
 		    block * pool->block != offset ||
 		    !(pool->in_use[block / 64] & 1ull << block % 64))
@@ -177,13 +192,14 @@ static bool map_blocks(struct pool_map *pool, const struct pool_header *header, 
 		pool->in_use[block / 64] &= ~(1ull << block % 64);
 		memcpy(&next, pool->bytes + POOL_HEAD + offset, sizeof(next));
 	}
-	return header->count + listed == begun;
+	pool->used = begun - listed;
+	return header->count == pool->used || (changing && header->count == pool->used + 1);
 }
 
 enum pool_state { POOL_BAD, POOL_FREE, POOL_IN_USE };
 
 static enum pool_state map_pool(struct pool_map *pool, const struct pool_header *header,
-				__u32 pool_size, __u32 arena_index)
+				__u32 pool_size, __u32 arena_index, bool changing)
 {
 	__u32 begun;
 
@@ -198,20 +214,20 @@ static enum pool_state map_pool(struct pool_map *pool, const struct pool_header 
 	if (header->nextoffset < POOL_HEAD || (header->nextoffset - POOL_HEAD) % pool->block ||
 	    begun > (pool_size - POOL_HEAD) / pool->block || header->count > begun)
 		return POOL_BAD;
-	return map_blocks(pool, header, begun) ? POOL_IN_USE : POOL_BAD;
+	return map_blocks(pool, header, begun, changing) ? POOL_IN_USE : POOL_BAD;
 }
 
-static void add_pool(struct pool_sweep *sweep, const struct pool_header *header)
+static void add_pool(struct pool_sweep *sweep)
 {
 	struct pool_map *pool = &sweep->pool;
 	struct pool_class_totals *class = &sweep->totals->classes[pool->class];
 	__u32 total = (sweep->pool_size - POOL_HEAD) / pool->block;
 
 	class->pools++;
-	class->full += header->count == total;
-	class->in_use += header->count;
-	class->free += total - header->count;
-	sweep->totals->arenas[sweep->arena - 1].in_use += (__u64)header->count * pool->block;
+	class->full += pool->used == total;
+	class->in_use += pool->used;
+	class->free += total - pool->used;
+	sweep->totals->arenas[sweep->arena - 1].in_use += (__u64)pool->used * pool->block;
 	pool->word = 0;
 	pool->rest = 0;
 }
@@ -238,10 +254,11 @@ static int next_pool(struct pool_sweep *sweep)
 		if (got < 0)
 			return got;
 		memcpy(&header, bytes, sizeof(header));
-		state = map_pool(pool, &header, sweep->pool_size, arena->index);
+		state = map_pool(pool, &header, sweep->pool_size, arena->index,
+				 tries == POOL_TRIES - 1);
 	}
 	if (state == POOL_IN_USE) {
-		add_pool(sweep, &header);
+		add_pool(sweep);
 		return 1;
 	}
 	if (state == POOL_FREE) {
@@ -259,18 +276,22 @@ static int next_pool(struct pool_sweep *sweep)
 static int next_arena(struct pool_sweep *sweep)
 {
 	const struct arena_range *arena = &sweep->arenas.list[sweep->arena++];
-	__u64 bytes = (arena->end - arena->first) / sweep->pool_size * sweep->pool_size;
-	long got;
+	struct arena_copy copy;
 
+	image__lend(sweep->image, 0, NULL, 0);
+	ahead__next(sweep->ahead, &copy);
 	sweep->totals->virgin_bytes += arena->address + sweep->arena_size - arena->end;
+	sweep->bytes = copy.bytes;
 	sweep->first = sweep->next = arena->first;
-	sweep->end = arena->first + bytes;
-	got = image__copy(sweep->image, arena->first, sweep->bytes, bytes);
-	sweep->totals->arenas[sweep->arena - 1].resident =
-		image__resident(sweep->image, arena->address, sweep->arena_size);
-	if (got >= 0)
-		sweep->totals->unread_bytes += bytes - got;
-	return got < 0 ? got : 0;
+	sweep->end = arena->first + copy.size;
+	sweep->totals->arenas[sweep->arena - 1].resident = copy.resident;
+	if (copy.got < 0)
+		return copy.got;
+	sweep->totals->unread_bytes += copy.size - copy.got;
+	/* Tables are near the objects that own them, as a rule. */
+	if (copy.got == (long)copy.size)
+		image__lend(sweep->image, arena->first, copy.bytes, copy.size);
+	return 0;
 }
 
 /* A block of the pool under way; false: there is none left. */

@@ -37,7 +37,9 @@ struct image {
 	size_t sets; /* a power of two */
 	__u32 clock;
 	__u64 mapped, resident_left;
-	struct image_counts counts;
+	const unsigned char *lent;
+	__u64 lent_at;
+	size_t lent_size;
 };
 
 static __u64 sum_of(const struct proc_maps *maps)
@@ -48,6 +50,13 @@ static __u64 sum_of(const struct proc_maps *maps)
 	proc_maps__for_each (maps, mapping)
 		sum += mapping->end - mapping->start;
 	return sum;
+}
+
+void image__forget(struct image *image)
+{
+	pages__forget(image->pages);
+	for (size_t i = 0; i < image->sets * WAYS; i++)
+		image->windows[i].base = NO_WINDOW;
 }
 
 int image__refresh(struct image *image)
@@ -65,9 +74,7 @@ int image__refresh(struct image *image)
 	image->mapped = sum_of(maps);
 	image->resident_left = RESIDENT_PAGES + RESIDENT_TIMES * rss / PAGE;
 	image->last = NULL;
-	pages__forget(image->pages);
-	for (size_t i = 0; i < image->sets * WAYS; i++)
-		image->windows[i].base = NO_WINDOW;
+	image__forget(image);
 	return 0;
 }
 
@@ -120,11 +127,6 @@ __u64 image__mapped(const struct image *image)
 	return image->mapped;
 }
 
-void image__counts(const struct image *image, struct image_counts *counts)
-{
-	*counts = image->counts;
-}
-
 enum readable { READ_IT, READ_AS_ZEROS, READ_NOT };
 
 /* Where a page may be read without a change in the target. */
@@ -134,7 +136,6 @@ static enum readable page_readable(struct image *image, __u64 page)
 		image->last = proc_maps__find(image->maps, page);
 	switch (pages__state(image->pages, page)) {
 	case PAGE_SWAPPED:
-		image->counts.swapped++;
 		return READ_NOT;
 	case PAGE_EMPTY:
 		/* Mapped since the list was read, perhaps, but there is nothing in it yet. */
@@ -151,7 +152,6 @@ static enum readable page_readable(struct image *image, __u64 page)
 
 static int read_parts(struct image *image, struct proc_mem_part *parts, size_t count)
 {
-	image->counts.calls++;
 	return count ? proc_mem__read_many(image->pid, parts, count) : 0;
 }
 
@@ -182,7 +182,6 @@ static void window__fill(struct image *image, struct window *window, __u64 base)
 		if (parts[i].result)
 			continue;
 		window->valid |= bits[i];
-		image->counts.bytes += PAGE;
 	}
 }
 
@@ -219,8 +218,21 @@ static bool is_valid(const struct window *window, size_t from, size_t size)
 	return true;
 }
 
+void image__lend(struct image *image, __u64 address, const void *bytes, size_t size)
+{
+	image->lent = bytes;
+	image->lent_at = address;
+	image->lent_size = bytes ? size : 0;
+}
+
 int image__read(struct image *image, __u64 address, void *buffer, size_t size)
 {
+	__u64 into = address - image->lent_at;
+
+	if (into < image->lent_size && size <= image->lent_size - into) {
+		memcpy(buffer, image->lent + into, size);
+		return 0;
+	}
 	while (size) {
 		__u64 from = address & (IMAGE_WINDOW - 1);
 		size_t part = IMAGE_WINDOW - from < size ? IMAGE_WINDOW - from : size;
@@ -287,7 +299,6 @@ static long read_runs(struct image *image, struct proc_mem_part *runs, size_t co
 				bytes += PAGE;
 		}
 	}
-	image->counts.bytes += bytes;
 	return bytes;
 }
 

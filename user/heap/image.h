@@ -21,17 +21,15 @@
 
 struct image;
 
-struct image_counts {
-	__u64 calls, bytes; /* that were read from the target */
-	__u64 swapped;      /* pages left alone because they are in swap */
-};
-
 /* cache: bytes to keep at most. 0, or -ESRCH, -ENOMEM and what proc_maps__read() says. */
 int image__open(pid_t pid, size_t cache, struct image **image);
 void image__close(struct image *image);
 
 /* Drops what is cached and reads the list of mappings anew: the next look at a living process. As image__open(). */
 int image__refresh(struct image *image);
+
+/* Drops what is cached, keeps the list of mappings: the words that are read next are of one moment, as nearly as that can be. */
+void image__forget(struct image *image);
 
 /* The mappings at the last refresh; of the image. */
 const struct proc_maps *image__maps(const struct image *image);
@@ -41,6 +39,12 @@ __u64 image__mapped(const struct image *image);
 
 /* Reads exactly size bytes through the cache. 0, or -EFAULT: not mapped, swapped out, gone. */
 int image__read(struct image *image, __u64 address, void *buffer, size_t size);
+
+/*
+ * What a sweep has just copied: reads that lie inside are taken from there, not from the target. The copy must be complete, and stay where
+ * it is until another is lent, or none (bytes = NULL).
+ */
+void image__lend(struct image *image, __u64 address, const void *bytes, size_t size);
 
 /* The word at address, 0 where there is none to be read. */
 __u64 image__word(struct image *image, __u64 address);
@@ -60,7 +64,5 @@ void image__look_again(struct image *image);
  * bounded (image.c), and 0 is said from then on: a forged heap may name terabytes of addresses without memory again and again.
  */
 __u64 image__resident(struct image *image, __u64 address, __u64 size);
-
-void image__counts(const struct image *image, struct image_counts *counts);
 
 #endif

@@ -9,10 +9,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "heap/in_use_private.h"
+#include "lib/proc_number.h"
 
 #define WINDOW 512   /* entries read at once: sequential ... */
 #define WINDOW_FAR 8 /* ... and after a jump */
@@ -29,22 +29,12 @@ struct pages {
 	__u64 entries[WINDOW];
 };
 
-/* VmSwap of /proc/PID/status, in kB; where it cannot be read, anything may be in swap. */
+/* Where it cannot be read, anything may be in swap. */
 static bool any_swapped(pid_t pid)
 {
-	char path[64], line[256];
-	bool swapped = true;
-	unsigned long size;
-	FILE *file;
+	__u64 bytes;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmSwap: %lu", &size) == 1)
-			swapped = size > 0;
-	if (file)
-		fclose(file);
-	return swapped;
+	return proc_number__status(pid, "VmSwap:", &bytes) || bytes > 0;
 }
 
 int pages__open(pid_t pid, struct pages **result)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/analyze.h"
+#include "lib/site_key.h"
 
 /* A stack of a chosen site. */
 struct stack_of {
@@ -52,7 +52,7 @@ static void add_site(const struct report_process *process, size_t index, bool *c
 	chosen[index] = true;
 	sites[(*count)++] = (struct inspect_site){
 		.site = index,
-		.key = analyze__site_key(site),
+		.key = site_key__of(site),
 		.live_count = site->live_count,
 		.alloc_count = site->alloc_count,
 	};

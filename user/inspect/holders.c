@@ -11,59 +11,40 @@
 
 #include "inspect/private.h"
 
-/* What is remembered of the container at address, NULL = there is no room for one more. */
-static struct holder_marks *marks_of(struct inspector *inspector, __u64 address)
-{
-	for (size_t i = 0; i < inspector->holder_count; i++)
-		if (inspector->holders[i].address == address)
-			return &inspector->holders[i];
-	if (inspector->holder_count == HOLDERS_FOLLOWED)
-		return NULL;
-	inspector->holders[inspector->holder_count].address = address;
-	return &inspector->holders[inspector->holder_count++];
-}
-
 /* Its length about half the run ago: what filled up at the beginning is no growth. */
 static void fill_growth(struct scene *scene, const struct who_step *step,
 			struct evidence_holder *holder)
 {
-	struct holder_marks *marks = marks_of(scene->inspector, step->address);
-	__u32 n;
+	struct marks *marks = marks__of(&scene->inspector->lengths, step->address);
 
 	if (!marks)
 		return;
-	n = marks->count;
-	for (__u32 i = 0; i < n && marks->at_s[i] < scene->at_s; i++) {
+	for (__u32 i = 0; i < marks->count && marks->at_s[i] < scene->at_s; i++) {
 		if (i && marks->at_s[i] > scene->at_s / 2)
 			break;
-		holder->first_length = marks->length[i];
+		holder->first_length = marks->value[i];
 		holder->seconds = scene->at_s - marks->at_s[i];
 	}
-	if (n < HOLDER_MARKS && (!n || marks->at_s[n - 1] < scene->at_s)) {
-		marks->at_s[n] = scene->at_s;
-		marks->length[n] = step->length;
-		marks->count++;
-	}
+	marks__add(marks, scene->at_s, step->length);
 }
 
 /*
- * Most entries that a container can have: maxlen of a deque (Modules/_collectionsmodule.c), maxsize of the lru_cache that has the dict
+ * Most entries that a container can have: maxlen of a deque (Modules/_collectionsmodule.c), maxsize of an lru_cache
  * (Modules/_functoolsmodule.c; the same places in 3.8 - 3.14). NAN = no bound is known.
  */
 #define DEQUE_MAXLEN 64
 #define LRU_CACHE_MAXSIZE 96
 #define LRU_CACHE "functools._lru_cache_wrapper"
 
-static double bound_of(struct scene *scene, const struct who_step *step,
-		       const struct who_step *before)
+static double bound_of(struct scene *scene, const struct who_step *step)
 {
 	struct image *image = scene->inspector->image;
 	__s64 bound = -1;
 
 	if (step->type && !strcmp(step->type, "collections.deque"))
 		bound = image__word(image, step->address + DEQUE_MAXLEN);
-	else if (before && before->type && !strcmp(before->type, LRU_CACHE))
-		bound = image__word(image, before->address + LRU_CACHE_MAXSIZE);
+	else if (step->type && !strcmp(step->type, LRU_CACHE))
+		bound = image__word(image, step->address + LRU_CACHE_MAXSIZE);
 	return bound > 0 ? (double)bound : NAN;
 }
 
@@ -71,18 +52,14 @@ static int fill_container(struct scene *scene, const struct who_shape *shape,
 			  struct evidence_holder *holder)
 {
 	const struct who_step *step = &shape->steps[shape->dominating];
-	const struct who_step *before = shape->dominating ? step - 1 : NULL, *named = step;
 
-	/* A cache's dict is known by the function that it is the cache of. */
-	if (before && before->type && !strcmp(before->type, LRU_CACHE))
-		named = before;
-	holder->container = arena__intern(scene->inspector->found, named->label);
+	holder->container = arena__intern(scene->inspector->found, step->label);
 	holder->container_type =
-		named->type ? arena__intern(scene->inspector->found, named->type) : NULL;
+		step->type ? arena__intern(scene->inspector->found, step->type) : NULL;
 	if (!holder->container)
 		return -ENOMEM;
 	holder->last_length = step->length;
-	holder->bound = bound_of(scene, step, before);
+	holder->bound = bound_of(scene, step);
 	fill_growth(scene, step, holder);
 	return 0;
 }
@@ -107,13 +84,25 @@ static int fill_holder(struct scene *scene, const struct who *who, const struct 
 	return shape->dominating < shape->step_count ? fill_container(scene, shape, holder) : 0;
 }
 
-/* Samples that nothing but a reference which nobody has explains: the object itself is the root. */
+#define FEW_SHARE 0.5    /* of the samples, at most, behind the one root that most of them have */
+#define ENOUGH_SAMPLES 4 /* to tell one root from many */
+
+/* The object itself, or that it is part of, is what nobody refers to: each sample has a root of its own, not all of them the same. */
+static bool is_own_root(const struct who_shape *shape)
+{
+	if (shape->root != ROOT_NATIVE)
+		return false;
+	return shape->step_count <= 1 || (shape->samples >= ENOUGH_SAMPLES &&
+					  shape->steps[1].shared <= FEW_SHARE * shape->samples);
+}
+
+/* Samples that nothing but a reference which nobody has explains. */
 static double excess(const struct who *who)
 {
 	double samples = 0;
 
 	for (size_t i = 0; i < who->shape_count; i++)
-		if (who->shapes[i].root == ROOT_NATIVE && who->shapes[i].step_count <= 1)
+		if (is_own_root(&who->shapes[i]))
 			samples += who->shapes[i].samples;
 	return who->sampled ? samples / who->sampled : 0;
 }

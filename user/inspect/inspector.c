@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +14,11 @@
 #include "inspect/limit.h"
 #include "inspect/private.h"
 #include "lib/clock.h"
+#include "lib/proc_number.h"
 #include "objects/census_take.h"
 
 #define GLANCE_LEAST_S 2.0
 #define LOOK_LEAST_S 8.0
-#define KILOBYTE 1024.0
 
 int inspector__open(const struct target *target, struct pools *const *pools,
 		    struct inspector **result)
@@ -68,21 +67,12 @@ static int refresh_image(struct inspector *inspector)
 	return image__open(inspector->target->pid, IMAGE_CACHE, &inspector->image);
 }
 
-/* A number of /proc/PID/status, NAN where it is not there. */
+/* Of /proc/PID/status; NAN where it is not there. */
 static double status_number(pid_t pid, const char *name)
 {
-	char path[64], line[256];
-	double number = NAN;
-	FILE *file;
+	__u64 number;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && isnan(number) && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)))
-			number = strtod(line + strlen(name), NULL);
-	if (file)
-		fclose(file);
-	return number;
+	return proc_number__status(pid, name, &number) ? NAN : (double)number;
 }
 
 /* The room that a limit leaves is counted from what the process has: a cgroup's other processes have their share of it. */
@@ -94,7 +84,7 @@ static void note_limit(struct inspector *inspector, double rss)
 	if (!limit__read(inspector->target->pid, inspector->target->cgroup, &limit) &&
 	    limit.source != LIMIT_NONE)
 		inspector->evidence.limit = rss + limit.room;
-	inspector->evidence.rss_peak = status_number(inspector->target->pid, "VmHWM:") * KILOBYTE;
+	inspector->evidence.rss_peak = status_number(inspector->target->pid, "VmHWM:");
 }
 
 static void thin_out(struct evidence *evidence)
@@ -134,7 +124,6 @@ static void fill_point(struct inspector *inspector, const struct census *census,
 		.malloc_arenas = totals->has_malloc ? (double)totals->malloc_arena_count : NAN,
 		.mmap_anon = bridge->mmap_anon,
 		.threads = status_number(inspector->target->pid, "Threads:"),
-		.garbage_count = NAN,
 		.garbage_bytes = NAN,
 		.tracked = evidence->gc_known && !gc->incomplete ? (double)gc->tracked : NAN,
 	};
@@ -212,7 +201,6 @@ static int note_cycles(struct scene *scene)
 	const struct cycles *cycles = &scene->cycles;
 	struct census_type *types;
 
-	point->garbage_count = cycles->count;
 	point->garbage_bytes = cycles->bytes;
 	types = arena__alloc(inspector->found, cycles->type_count + 1, sizeof(*types));
 	if (!types)

@@ -15,6 +15,10 @@
 
 #define MOST_HEAD 48
 #define AGE_BOUNDS 8
+#define OPAQUE_WORDS 128 /* of an object of an unknown C type, looked at for addresses of blocks */
+#define OBJECT_HEAD_WORDS 2 /* reference count and type */
+#define BEHIND_WORDS 64     /* of what such an address leads to */
+#define MALLOC_ALIGNMENT 16
 
 /* A sampled block and what it turned out to be. */
 struct joined {
@@ -96,27 +100,86 @@ static bool may_own(const struct object_type *type)
 	}
 }
 
+/* The blocks of this look, and how many of them are nobody's yet. */
+struct unowned {
+	struct joined *blocks;
+	size_t count, missing;
+};
+
+static void give(struct joined *block, __u32 node, struct unowned *unowned)
+{
+	if (!block || block->node != NO_NODE)
+		return;
+	block->node = node;
+	block->owned = true;
+	unowned->missing--;
+}
+
+/* Whether an object begins there; it then has what is its own. */
+static bool is_object(const struct graph *graph, __u64 address)
+{
+	__u32 node = node_from(graph, address);
+
+	return node < graph->count && graph->address[node] == address;
+}
+
+/* deeper: what lies behind the words is looked at as well. */
+static void find_in_words(struct scene *scene, const __u64 *words, size_t count, __u32 node,
+			  bool deeper, struct unowned *unowned)
+{
+	__u64 behind[BEHIND_WORDS];
+
+	for (size_t i = 0; i < count && unowned->missing; i++) {
+		struct joined *block = block_at(unowned->blocks, unowned->count, words[i]);
+
+		if (block && block->address == words[i])
+			give(block, node, unowned);
+		if (!deeper || !words[i] || words[i] % MALLOC_ALIGNMENT ||
+		    is_object(scene->graph, words[i]) ||
+		    image__read(scene->inspector->image, words[i], behind, sizeof(behind)))
+			continue;
+		find_in_words(scene, behind, BEHIND_WORDS, node, false, unowned);
+	}
+}
+
+/*
+ * An object of C code that has a block's address in it is its owner (ctypes' buffers, what extension modules hang on theirs), and
+ * so it is of what is hung on that (zlib's windows).
+ */
+static void find_in_opaque(struct scene *scene, const struct object_type *type, __u32 node,
+			   struct unowned *unowned)
+{
+	__u64 words[OPAQUE_WORDS];
+	size_t count = type->native_basicsize / sizeof(*words);
+
+	if (count > OPAQUE_WORDS)
+		count = OPAQUE_WORDS;
+	if (count <= OBJECT_HEAD_WORDS ||
+	    image__read(scene->inspector->image, scene->graph->address[node], words,
+			count * sizeof(*words)))
+		return;
+	find_in_words(scene, words + OBJECT_HEAD_WORDS, count - OBJECT_HEAD_WORDS, node, true,
+		      unowned);
+}
+
 static void find_owners(struct scene *scene, struct joined *blocks, size_t count)
 {
+	struct unowned unowned = {.blocks = blocks, .count = count};
 	const struct graph *graph = scene->graph;
-	size_t missing = 0;
 
 	for (size_t i = 0; i < count; i++)
-		missing += blocks[i].node == NO_NODE;
-	for (__u32 node = 0; missing && node < graph->count; node++) {
+		unowned.missing += blocks[i].node == NO_NODE;
+	for (__u32 node = 0; unowned.missing && node < graph->count; node++) {
 		const struct object_type *type = types__get(scene->types, graph->type[node]);
 		struct object_size size;
-		struct joined *block;
 
-		if (!type || !may_own(type))
-			continue;
-		classify__size(scene->types, graph->address[node], type, &size);
-		block = size.buffer_address ? block_at(blocks, count, size.buffer_address) : NULL;
-		if (!block || block->node != NO_NODE)
-			continue;
-		block->node = node;
-		block->owned = true;
-		missing--;
+		if (type && type->kind == KIND_OPAQUE) {
+			find_in_opaque(scene, type, node, &unowned);
+		} else if (type && may_own(type)) {
+			classify__size(scene->types, graph->address[node], type, &size);
+			if (size.buffer_address)
+				give(block_at(blocks, count, size.buffer_address), node, &unowned);
+		}
 	}
 }
 
@@ -147,28 +210,16 @@ static void fill_ages(const struct inspect_site *site, double at_s, struct evide
 		for (size_t k = 0; k < AGE_BOUNDS; k++) {
 			if (site->blocks[i].age_s < found->age_bounds[k])
 				break;
-			found->older_blocks[k] += scale;
 			found->older_bytes[k] += scale * site->blocks[i].size;
 		}
 	}
-}
-
-static struct site_marks *marks_of(struct inspector *inspector, __u64 key)
-{
-	for (size_t i = 0; i < inspector->mark_count; i++)
-		if (inspector->marks[i].key == key)
-			return &inspector->marks[i];
-	if (inspector->mark_count == SITES_FOLLOWED)
-		return NULL;
-	inspector->marks[inspector->mark_count].key = key;
-	return &inspector->marks[inspector->mark_count++];
 }
 
 /* Of what had been allocated at an earlier look, halfway through at best: how much is alive. */
 static void fill_survival(struct scene *scene, const struct inspect_site *site,
 			  struct evidence_site *found)
 {
-	struct site_marks *marks = marks_of(scene->inspector, site->key);
+	struct marks *marks = marks__of(&scene->inspector->allocated, site->key);
 	double best = -1, age_s, survivors = 0;
 
 	found->recorded = 0;
@@ -177,12 +228,9 @@ static void fill_survival(struct scene *scene, const struct inspect_site *site,
 	for (__u32 i = 0; i < marks->count; i++)
 		if (marks->at_s[i] <= scene->at_s * 0.7 && marks->at_s[i] > best) {
 			best = marks->at_s[i];
-			found->recorded = marks->allocated[i];
+			found->recorded = marks->value[i];
 		}
-	if (marks->count < SITE_MARKS) {
-		marks->at_s[marks->count] = scene->at_s;
-		marks->allocated[marks->count++] = site->alloc_count;
-	}
+	marks__add(marks, scene->at_s, site->alloc_count);
 	if (best < 0 || !site->block_count)
 		return;
 	age_s = scene->at_s - best;

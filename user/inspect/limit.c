@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/proc_number.h"
+
 #define PATH_MAX_BYTES 4096
-#define KILOBYTE 1024ull
 #define NO_LIMIT_FROM (1ull << 60) /* cgroup v1 writes a number near 2^63 for "none" */
 
 /* Where each version of cgroups has its files, and what they are called. */
@@ -73,52 +74,23 @@ static void consider_cgroups(struct memory_limit *limit, const char *cgroup)
 	}
 }
 
-/* The line of a /proc file that begins with a name, what follows it read by format. Number of values, or -errno. */
-static int scan_line(const char *path, const char *name, const char *format, char value[32])
-{
-	FILE *file = fopen(path, "re");
-	char line[512];
-	int found = -ENOENT;
-
-	if (!file)
-		return -errno;
-	while (found < 0 && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)))
-			found = sscanf(line + strlen(name), format, value);
-	fclose(file);
-	return found;
-}
-
-static int scan_kilobytes(const char *path, const char *name, __u64 *bytes)
-{
-	char value[32];
-	int found = scan_line(path, name, "%31s", value);
-
-	if (found != 1)
-		return found < 0 ? found : -ENOENT;
-	*bytes = strtoull(value, NULL, 10) * KILOBYTE;
-	return 0;
-}
-
 static void consider_address_space(struct memory_limit *limit, pid_t pid)
 {
-	char path[64], value[32];
-	__u64 used;
+	__u64 most, used;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/limits", pid);
-	if (scan_line(path, "Max address space", "%31s", value) != 1 || !strcmp(value, "unlimited"))
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (!scan_kilobytes(path, "VmSize:", &used))
-		consider(limit, LIMIT_ADDRESS_SPACE, strtoull(value, NULL, 10), used);
+	if (!proc_number__read(path, "Max address space", &most) &&
+	    !proc_number__status(pid, "VmSize:", &used))
+		consider(limit, LIMIT_ADDRESS_SPACE, most, used);
 }
 
 static void consider_host(struct memory_limit *limit)
 {
 	__u64 total, available;
 
-	if (!scan_kilobytes("/proc/meminfo", "MemTotal:", &total) &&
-	    !scan_kilobytes("/proc/meminfo", "MemAvailable:", &available) && available <= total)
+	if (!proc_number__read("/proc/meminfo", "MemTotal:", &total) &&
+	    !proc_number__read("/proc/meminfo", "MemAvailable:", &available) && available <= total)
 		consider(limit, LIMIT_HOST, total, total - available);
 }
 

@@ -22,10 +22,8 @@
 #define TYPES_HELD 4        /* of those, the ones whose holders are looked for */
 #define HOLDERS_SHOWN 3
 #define HOLDER_SAMPLES 64
-#define SITE_MARKS 16
-#define SITES_FOLLOWED 256
-#define HOLDERS_FOLLOWED 256
-#define HOLDER_MARKS 16
+#define MARKS 16
+#define MARKS_FOLLOWED 256
 
 /* Of a type, at the glances. */
 struct type_series {
@@ -34,18 +32,16 @@ struct type_series {
 	__u32 points;
 };
 
-/* How much a site had allocated at each look: what survives of that is told by the ages of its live blocks. */
-struct site_marks {
+/* A figure of something that key stands for, at the looks since it was first seen. */
+struct marks {
 	__u64 key;
-	double at_s[SITE_MARKS], allocated[SITE_MARKS];
+	double at_s[MARKS], value[MARKS];
 	__u32 count;
 };
 
-/* A container that was found to hold something, at the looks since. */
-struct holder_marks {
-	__u64 address;
-	double at_s[HOLDER_MARKS], length[HOLDER_MARKS];
-	__u32 count;
+struct marks_table {
+	struct marks list[MARKS_FOLLOWED];
+	size_t count;
 };
 
 struct inspector {
@@ -58,10 +54,10 @@ struct inspector {
 
 	struct type_series *types; /* TYPES_FOLLOWED */
 	size_t type_count;
-	struct site_marks marks[SITES_FOLLOWED];
-	size_t mark_count;
-	struct holder_marks holders[HOLDERS_FOLLOWED];
-	size_t holder_count;
+	/* By site: blocks that it had allocated. What survives of those is told by the ages of its live blocks. */
+	struct marks_table allocated;
+	struct marks_table
+		lengths; /* of containers that were found to hold something, by address */
 
 	struct evidence evidence;
 	struct rss_bridge bridge;
@@ -87,6 +83,11 @@ struct scene {
 	struct cycles cycles;
 	__u8 *garbage; /* a bit a node */
 };
+
+/* marks.c: what is remembered for this key, NULL = there is no room for one more. */
+struct marks *marks__of(struct marks_table *table, __u64 key);
+/* The first MARKS are kept; a look adds one. */
+void marks__add(struct marks *marks, double at_s, double value);
 
 /* join.c: fills in types, shares and ages of the sites; nodes of their objects go to holders. 0 or -ENOMEM, -ESRCH, -EPERM. */
 int join__sites(struct scene *scene, struct inspect_site *sites, size_t count);

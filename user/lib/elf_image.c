@@ -226,19 +226,6 @@ int elf_image__file_offset(const struct elf_image *image, __u64 address, __u64 *
 	return 0;
 }
 
-int elf_image__address_of_offset(const struct elf_image *image, __u64 offset, __u64 *address)
-{
-	for (size_t i = 0; i < image->segment_count; i++) {
-		const struct segment *segment = &image->segments[i];
-
-		if (offset - segment->offset < segment->file_size) {
-			*address = offset - segment->offset + segment->address;
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
 int elf_image__mapped_address(const struct elf_image *image, __u64 offset, bool executable,
 			      __u64 *address)
 {

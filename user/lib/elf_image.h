@@ -51,12 +51,6 @@ int elf_image__function_at(const struct elf_image *image, __u64 address, struct 
 int elf_image__file_offset(const struct elf_image *image, __u64 address, __u64 *offset);
 
 /*
- * The segment that maps file offset [offset, ...): its virtual address for that offset. 0 or
- * -ENOENT.
- */
-int elf_image__address_of_offset(const struct elf_image *image, __u64 offset, __u64 *address);
-
-/*
  * Virtual address of the first byte of a mapping of file offset offset. Segments may share a page
  * of the file, which is then mapped twice; executable tells the segments apart. 0 or -ENOENT.
  */

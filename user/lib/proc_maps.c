@@ -226,6 +226,7 @@ static int read_text(pid_t pid, char **text, size_t *length)
 	close(fd);
 	if (!err && *length == 0) {
 		free(*text);
+		*text = NULL;
 		err = -ESRCH;
 	}
 	return err;

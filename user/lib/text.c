@@ -93,9 +93,10 @@ static unsigned decode(const unsigned char *bytes, size_t size, size_t *length)
 	return code;
 }
 
-/* Writes one code point, returns the bytes written (at most 4). */
-static size_t encode(char *out, unsigned code)
+size_t text__encode(char *out, unsigned code)
 {
+	if (!code || code > MAX_CODE || (code >= 0xd800 && code <= 0xdfff))
+		code = REPLACEMENT;
 	if (code < 0x80) {
 		out[0] = code;
 		return 1;
@@ -128,7 +129,7 @@ char *text__utf8(const char *bytes, size_t size)
 	for (size_t i = 0; i < size; i += length ? length : 1) {
 		unsigned code = decode((const unsigned char *)bytes + i, size - i, &length);
 
-		end += encode(text + end, code ? code : REPLACEMENT);
+		end += text__encode(text + end, code);
 	}
 	text[end] = '\0';
 	return text;
@@ -160,10 +161,7 @@ char *text__from_unicode(const void *data, size_t bytes, unsigned kind)
 	for (size_t i = 0; i < units; i++) {
 		unsigned code = read_unit((const unsigned char *)data + i * kind, kind);
 
-		/* A lone surrogate stands for a byte that Python could not decode. */
-		if (!code || code > MAX_CODE || (code >= 0xd800 && code <= 0xdfff))
-			code = REPLACEMENT;
-		end += encode(text + end, code);
+		end += text__encode(text + end, code);
 	}
 	text[end] = '\0';
 	return text;
@@ -185,7 +183,7 @@ unsigned text__next(const char **utf8)
 static size_t visible(unsigned code, char *out, size_t size)
 {
 	if (!text__is_control(code)) {
-		size_t length = encode(out, code);
+		size_t length = text__encode(out, code);
 
 		out[length] = '\0';
 		return length;

@@ -17,6 +17,12 @@
 char *text__utf8(const char *bytes, size_t size);
 
 /*
+ * Writes one code point as UTF-8; returns the bytes written, at most 4. NUL and what is no character become U+FFFD; so
+ * does a lone surrogate, which stands for a byte that Python could not decode.
+ */
+size_t text__encode(char *out, unsigned code);
+
+/*
  * CPython's compact string data, kind = 1 (Latin-1 or ASCII), 2 or 4 bytes a code point, to UTF-8.
  * Caller frees.
  */

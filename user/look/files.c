@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "look/files.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/out_file.h"
+#include "lib/screen.h"
 
 static bool has_ending(const char *path, const char *ending)
 {
@@ -92,22 +90,10 @@ void look_files__discard(struct look_files *files)
 	}
 }
 
-static int terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	return columns && atoi(columns) > 0 ? atoi(columns) : 120;
-}
-
 struct terminal_options look__terminal(void)
 {
-	const char *no_colour = getenv("NO_COLOR");
-
 	return (struct terminal_options){
-		.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),
-		.width = terminal_width(),
+		.colour = screen__colour(),
+		.width = screen__width(),
 	};
 }

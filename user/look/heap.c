@@ -19,12 +19,17 @@
 #include "look/files.h"
 #include "look/heap_private.h"
 #include "look/look.h"
+#include "look/still.h"
 #include "objects/census_take.h"
 #include "objects/types.h"
 
 #define CACHE (48u << 20)
 #define GC_CACHE (16u << 20)
 #define WAIT_MS 100
+#define STOPS_MAX 3
+#define BETWEEN_STOPS_MS 20
+/* Of more, references are read only where --cycles asks for it: some 80 bytes and half a microsecond each. */
+#define CYCLES_OBJECTS 1000000
 
 static const struct look_format formats[] = {
 	{"json", ".json", heap_look__write_json},
@@ -44,8 +49,12 @@ struct subject {
 
 static int cannot_read(const struct subject *s, int err)
 {
+	int failed = still__fail(s->target->pid, err);
+
 	if (err == -ESRCH)
 		return log__fail(EXIT_CANNOT_TRACE, "process %d has ended", s->target->pid);
+	if (failed)
+		return failed;
 	if (err == -EPERM || err == -EACCES)
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "process %d may not be read: run as root, or with CAP_SYS_PTRACE",
@@ -76,6 +85,7 @@ static int open_subject(struct subject *s)
 static void free_look(struct heap_look *look)
 {
 	census__free(&look->census);
+	heap_cycles__free(&look->cycles);
 	blocks__close(look->blocks);
 	*look = (struct heap_look){0};
 }
@@ -90,6 +100,8 @@ static int take_objects(struct subject *s, const struct py_objects *objects, str
 	err = blocks__open(s->image, s->target, s->pools, &look->blocks);
 	if (!err)
 		err = census__take(types, look->blocks, look->top, &look->census);
+	if (!err && (s->cli->cycles || look->census.objects <= CYCLES_OBJECTS))
+		err = heap_cycles__take(s->image, s->target, s->pools, types, &look->cycles);
 	types__close(types);
 	return err;
 }
@@ -142,7 +154,7 @@ static int take_memory(struct subject *s, const struct py_objects *objects, stru
 }
 
 /* One look; what it has is of the same tenths of a second. */
-static int take_look(struct subject *s, struct heap_look *look)
+static int take_once(struct subject *s, struct heap_look *look)
 {
 	const struct py_objects *objects = py_objects__find(s->target->python.layout.version);
 	struct gc_walk walk = {
@@ -151,20 +163,51 @@ static int take_look(struct subject *s, struct heap_look *look)
 		.state = &look->gc,
 		.status = &look->gc_status,
 	};
+	struct freeze *freeze = NULL;
 	int err;
 
 	*look = (struct heap_look){.target = s->target, .has_pools = s->pools};
 	look->top = s->cli->top;
 	look->at_s = clock__s();
-	err = image__refresh(s->image);
-	if (err)
-		return err;
-	start_gc_walk(&walk);
-	err = take_memory(s, objects, look);
-	end_gc_walk(&walk);
+	look->frozen = s->cli->freeze;
+	err = look->frozen ? still__start(s->target->pid, s->target->pidfd, &freeze, &look->freeze)
+			   : 0;
+	if (!err)
+		err = image__refresh(s->image);
+	if (!err) {
+		start_gc_walk(&walk);
+		err = take_memory(s, objects, look);
+		end_gc_walk(&walk);
+	}
+	freeze__end(freeze, &look->freeze);
 	look->took_s = clock__s() - look->at_s;
 	log__debug("objects took %.3f s, all %.3f s", look->census.took_s, look->took_s);
 	return err;
+}
+
+/* Stopped in the middle of malloc(), or of a collection: at another moment there is more to be read. */
+static bool is_awkward(const struct heap_look *look)
+{
+	const struct block_totals *totals = look->totals;
+
+	return totals->bad_pools || totals->broken_heaps || look->gc.incomplete;
+}
+
+static int take_look(struct subject *s, struct heap_look *look)
+{
+	double stopped_s = 0;
+
+	for (unsigned int stops = 1;; stops++) {
+		int err = take_once(s, look);
+
+		look->stops = stops;
+		look->freeze.stopped_s += stopped_s;
+		if (err || !look->freeze.whole || stops == STOPS_MAX || !is_awkward(look))
+			return err;
+		stopped_s = look->freeze.stopped_s;
+		free_look(look);
+		poll(NULL, 0, BETWEEN_STOPS_MS);
+	}
 }
 
 static void show(const struct subject *s, const struct heap_look *since, bool redraw)

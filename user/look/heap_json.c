@@ -6,6 +6,7 @@
  */
 #include "look/build.h"
 #include "look/heap_private.h"
+#include "look/still.h"
 
 typedef struct json_object json;
 
@@ -159,6 +160,7 @@ static json *gc_object(struct builder *b, const struct gc_state *gc)
 
 	build__bool(b, to, "enabled", gc->enabled);
 	build__bool(b, to, "collecting", gc->collecting);
+	build__bool(b, to, "incremental", gc->incremental);
 	build__bool(b, to, "complete", !gc->incomplete);
 	build__count(b, to, "tracked", gc->tracked);
 	build__count(b, to, "frozen", gc->frozen);
@@ -168,6 +170,32 @@ static json *gc_object(struct builder *b, const struct gc_state *gc)
 	for (size_t i = 0; i < sizeof(gc->generations) / sizeof(gc->generations[0]); i++)
 		build__append(b, generations, generation_object(b, &gc->generations[i]));
 	build__put(b, to, "generations", generations);
+	return to;
+}
+
+static json *cycles_object(struct builder *b, const struct heap_cycles *cycles)
+{
+	json *to = json_object_new_object(), *types = json_object_new_array();
+	json *generations = json_object_new_array();
+
+	build__count(b, to, "count", cycles->count);
+	build__count(b, to, "bytes", cycles->bytes);
+	build__text(b, to, "reason", cycle_reason__name(cycles->reason));
+	for (size_t i = 0; i < cycles->type_count; i++) {
+		json *type = json_object_new_object();
+
+		build__text(b, type, "name", cycles->types[i].name);
+		build__count(b, type, "count", cycles->types[i].count);
+		build__count(b, type, "bytes", cycles->types[i].own_bytes);
+		build__append(b, types, type);
+	}
+	build__put(b, to, "types", types);
+	for (int i = 0; i < GC_GENERATION_COUNT; i++)
+		build__append(b, generations, json_object_new_uint64(cycles->by_generation[i]));
+	build__put(b, to, "generations", generations);
+	build__count(b, to, "frozen", cycles->by_generation[GC_GENERATION_COUNT]);
+	build__count(b, to, "changed", cycles->changed);
+	build__count(b, to, "opaque", cycles->opaque);
 	return to;
 }
 
@@ -205,6 +233,10 @@ int heap_look__write_json(const void *what, FILE *out)
 	build__text(b, top, "comm", look->target->comm);
 	build__put(b, top, "python", python_object(b, &look->target->python));
 	build__real(b, top, "took_s", look->took_s);
+	if (look->frozen)
+		still__build(b, top, &look->freeze, look->stops);
+	else
+		build__null(b, top, "freeze");
 	build__count(b, top, "rss", look->bridge.rss);
 	build__put(b, top, "bridge", bridge_object(b, &look->bridge));
 	build__put(b, top, "objects", objects_object(b, &look->census));
@@ -221,6 +253,10 @@ int heap_look__write_json(const void *what, FILE *out)
 		build__null(b, top, "gc");
 	else
 		build__put(b, top, "gc", gc_object(b, &look->gc));
+	if (look->cycles.state == HEAP_CYCLES_READ)
+		build__put(b, top, "cycles", cycles_object(b, &look->cycles));
+	else
+		build__null(b, top, "cycles");
 	build__put(b, top, "unparsed", unparsed_object(b, look->totals));
 	return build__write(b, top, out);
 }

@@ -11,8 +11,27 @@
 #include "export/export.h"
 #include "heap/blocks.h"
 #include "heap/bridge.h"
-#include "objects/gc_state.h"
+#include "lib/freeze.h"
+#include "objects/cycles.h"
 #include "target.h"
+
+enum heap_cycles_state {
+	HEAP_CYCLES_TOO_MANY, /* objects to ask each of them, without --cycles */
+	HEAP_CYCLES_UNREAD,   /* the collector's lists could not be read */
+	HEAP_CYCLES_READ,
+};
+
+/* Garbage in cycles; what objects/cycles.h says, with names. */
+struct heap_cycles {
+	enum heap_cycles_state state;
+	__u64 count, bytes, changed, opaque;
+	__u64 by_generation[GC_GENERATION_COUNT + 1];
+	enum cycle_reason reason;
+	struct census_type *types; /* largest first; own_bytes has all */
+	size_t type_count;
+	double took_s;
+	void *arena; /* of the texts */
+};
 
 struct heap_look {
 	const struct target *target;
@@ -22,7 +41,11 @@ struct heap_look {
 	struct census census;
 	struct rss_bridge bridge;
 	struct gc_state gc;
-	int gc_status;       /* 0, or -errno: gc is not known */
+	int gc_status; /* 0, or -errno: gc is not known */
+	struct heap_cycles cycles;
+	bool frozen;                 /* it was to be stopped */
+	struct freeze_report freeze; /* stopped_s: of all stops */
+	unsigned int stops;
 	double took_s, at_s; /* monotonic */
 	size_t top;          /* rows to show */
 };
@@ -30,6 +53,11 @@ struct heap_look {
 /* heap_text.c. since: NULL, or the first look, from which growth is counted. */
 void heap_look__print(const struct heap_look *look, const struct heap_look *since, FILE *out,
 		      const struct terminal_options *options);
+
+/* heap_cycles.c: the objects once more, with what they refer to. 0, or -ESRCH, -EPERM, -ENOMEM. To be freed in any case. */
+int heap_cycles__take(struct image *image, const struct target *target, struct pools *pools,
+		      struct types *types, struct heap_cycles *cycles);
+void heap_cycles__free(struct heap_cycles *cycles);
 
 /* heap_json.c: schema pyleak.heap/1; what: a struct heap_look. 0 or -errno. */
 int heap_look__write_json(const void *what, FILE *out);

@@ -8,6 +8,7 @@
 #include "export/terminal.h"
 #include "lib/text.h"
 #include "look/heap_private.h"
+#include "look/still.h"
 
 #define BAR_COLUMNS 24
 #define NAME_MAX_TEXT 256
@@ -425,6 +426,40 @@ static void print_gc(struct line *line, const struct heap_look *look)
 	print_gc_remarks(line, gc);
 }
 
+#define CYCLE_TYPES_SHOWN 5
+
+static void print_cycles(struct line *line, const struct heap_look *look)
+{
+	const struct heap_cycles *cycles = &look->cycles;
+	char count[32], bytes[32], name[NAME_MAX_TEXT];
+
+	line__pad(line, 2 * INDENT);
+	if (cycles->state != HEAP_CYCLES_READ) {
+		line__put(line, STYLE_DIM,
+			  cycles->state == HEAP_CYCLES_TOO_MANY
+				  ? "garbage in cycles: so many objects are asked only with "
+				    "--cycles"
+				  : "garbage in cycles: not known");
+		line__end(line);
+		return;
+	}
+	line__printf(line, cycles->count ? STYLE_WARN : STYLE_PLAIN,
+		     "garbage in cycles: %s objects, %s: ",
+		     text__count(cycles->count, count, sizeof(count)),
+		     text__bytes(cycles->bytes, bytes, sizeof(bytes)));
+	line__put(line, STYLE_PLAIN, cycle_reason__text(cycles->reason));
+	line__end(line);
+	for (size_t i = 0; i < cycles->type_count && i < CYCLE_TYPES_SHOWN; i++) {
+		const struct census_type *type = &cycles->types[i];
+
+		line__printf(line, STYLE_PLAIN, "%12s %14s  ",
+			     text__bytes(type->own_bytes, bytes, sizeof(bytes)),
+			     text__count(type->count, count, sizeof(count)));
+		line__put(line, STYLE_PLACE, text__printable(type->name, name, sizeof(name)));
+		line__end(line);
+	}
+}
+
 void heap_look__print(const struct heap_look *look, const struct heap_look *since, FILE *out,
 		      const struct terminal_options *options)
 {
@@ -432,6 +467,8 @@ void heap_look__print(const struct heap_look *look, const struct heap_look *sinc
 
 	line__start(&line, out, options);
 	print_head(&line, look);
+	if (look->frozen)
+		still__print(&line, &look->freeze, look->stops);
 	print_unparsed(&line, look);
 	print_bridge(&line, &look->bridge);
 	if (since) {
@@ -443,4 +480,5 @@ void heap_look__print(const struct heap_look *look, const struct heap_look *sinc
 	print_pymalloc(&line, look);
 	print_malloc(&line, look->totals);
 	print_gc(&line, look);
+	print_cycles(&line, look);
 }

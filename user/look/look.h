@@ -15,5 +15,7 @@ int heap__run(const struct cli *cli);
 
 /* Who holds objects of a type, or at an address. */
 int who__run(const struct cli *cli);
+/* The same of the objects that these blocks are, or that own them; cli->what is what they are called. */
+int who__run_blocks(const struct cli *cli, __u64 *addresses, size_t count);
 
 #endif

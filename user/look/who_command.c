@@ -13,12 +13,16 @@
 #include "heap/pools.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/stop.h"
 #include "lib/text.h"
 #include "look/files.h"
 #include "look/look.h"
+#include "look/still.h"
 #include "look/who_private.h"
 
 #define CACHE_BYTES (64u << 20)
+#define TRIES 2         /* at an answer that a process in motion may have made up */
+#define DOUBTFUL_PART 8 /* more than one sample of so many has no root with a name */
 #define SIMILAR_MAX 5
 #define SIMILAR_TEXT 600
 
@@ -31,6 +35,9 @@ struct look {
 	struct pools *pools; /* NULL = no pymalloc */
 	struct graph *graph;
 	struct who who;
+	struct freeze_report freeze; /* of the first look */
+	__u64 *blocks;               /* that are asked for, NULL = cli->what says what */
+	size_t block_count;
 };
 
 /* ---- outputs ---- */
@@ -47,7 +54,8 @@ static int open_outputs(struct look *look)
 
 static int write_outputs(struct look *look)
 {
-	struct who_answer answer = {&look->who, look->target};
+	struct who_answer answer = {&look->who, look->target,
+				    look->cli->freeze ? &look->freeze : NULL};
 
 	return look_files__write(&look->files, &answer);
 }
@@ -61,20 +69,28 @@ static void show(const struct look *look)
 	if (look->cli->watch && isatty(STDOUT_FILENO))
 		fputs("\033[H\033[J", stdout);
 	who__print(&look->who, look->target, look->cli->top, stdout, &options);
+	if (look->cli->freeze) {
+		struct line line;
+
+		line__start(&line, stdout, &options);
+		still__print(&line, &look->freeze, 1);
+	}
 	fflush(stdout);
 }
 
 /* ---- the question ---- */
 
-static int parse_what(const char *what, struct who_query *query, __u64 *address)
+static int make_query(const struct look *look, struct who_query *query, __u64 *address)
 {
+	const char *what = look->cli->what;
 	char *end;
 
-	if (!strncmp(what, "site:", 5))
-		return log__fail(EXIT_USAGE,
-				 "who: %s: which blocks a line of code made is known only while "
-				 "it is traced; give a type's name, or an address",
-				 what);
+	if (look->blocks) {
+		query->addresses = look->blocks;
+		query->address_count = look->block_count;
+		query->name = what;
+		return 0;
+	}
 	if (strncmp(what, "0x", 2) && strncmp(what, "0X", 2)) {
 		query->type = what;
 		return 0;
@@ -95,6 +111,11 @@ static int no_such(struct look *look, const struct who_query *query)
 	size_t count, at = 0;
 
 	text__printable(look->cli->what, what, sizeof(what));
+	if (look->blocks)
+		return log__fail(EXIT_FAILED,
+				 "who: what %s allocated and is alive are no Python objects, nor "
+				 "does one own it",
+				 what);
 	if (!query->type)
 		return log__fail(EXIT_FAILED,
 				 "who: there is no Python object at %s, nor does one begin in a "
@@ -161,26 +182,85 @@ static int read_graph(struct look *look)
 	return err ? cannot_read(look, err) : 0;
 }
 
-static int ask(struct look *look)
+static void close_graph(struct look *look)
 {
-	struct who_query query = {0};
+	graph__free(look->graph);
+	pools__close(look->pools);
+	types__close(look->types);
+	image__close(look->image);
+	look->graph = NULL;
+	look->pools = NULL;
+	look->types = NULL;
+	look->image = NULL;
+}
+
+/* Whether what was read may be to blame for the answer: most of it is always so, or it was not so at any one moment. */
+static bool is_doubtful(const struct who *who, int err)
+{
+	__u64 without_name = who->unreachable;
+
+	if (err)
+		return err == -ENOENT && who->found;
+	for (size_t i = 0; i < who->shape_count; i++)
+		if (who->shapes[i].root == ROOT_NATIVE)
+			without_name += who->shapes[i].samples;
+	return without_name * DOUBTFUL_PART > who->sampled;
+}
+
+/* One reading, and its answer. 0, -ENOENT: there is none, or -exit_status. */
+static int ask_now(struct look *look, const struct who_query *query)
+{
 	double start = clock__s(), read_s;
-	__u64 address;
-	int err = parse_what(look->cli->what, &query, &address);
+	int err = read_graph(look);
 
 	if (err)
 		return err;
-	err = read_graph(look);
-	if (err)
-		return err;
 	read_s = clock__s() - start;
-	err = who__holds(look->graph, look->target, &query, &look->who);
+	err = who__holds(look->graph, look->target, query, &look->who);
 	look->who.took_s += read_s;
 	log__debug("%llu objects, %llu references, read in %.2f s, searched in %.2f s",
 		   look->who.nodes, look->who.edges, read_s, look->who.took_s - read_s);
-	if (err == -ENOENT)
-		return no_such(look, &query);
-	return err ? cannot_read(look, err) : 0;
+	return err && err != -ENOENT ? cannot_read(look, err) : err;
+}
+
+/* The first look alone is of a process that stands still: the later ones count what becomes more. */
+static int ask_once(struct look *look, const struct who_query *query)
+{
+	struct freeze *freeze = NULL;
+	int err = 0;
+
+	if (look->cli->freeze)
+		err = still__start(look->target->pid, look->target->pidfd, &freeze, &look->freeze);
+	if (err) {
+		int failed = still__fail(look->target->pid, err);
+
+		return failed ? failed : cannot_read(look, err);
+	}
+	err = ask_now(look, query);
+	freeze__end(freeze, &look->freeze);
+	return err;
+}
+
+static int ask(struct look *look)
+{
+	struct who_query query = {0};
+	__u64 address;
+	int err = make_query(look, &query, &address);
+
+	if (err)
+		return err;
+	for (int tries = 1;; tries++) {
+		err = ask_once(look, &query);
+		if (tries == TRIES || stop__requested() || !is_doubtful(&look->who, err))
+			break;
+		who__free(&look->who);
+		close_graph(look);
+	}
+	if (err == -ENOENT && look->who.found)
+		return log__fail(EXIT_FAILED,
+				 "who: the objects that were found were gone before it could be "
+				 "seen who holds them");
+	return err == -ENOENT ? no_such(look, &query) : err;
 }
 
 /* false: a signal came. */
@@ -202,7 +282,7 @@ static int look_again(struct look *look)
 	graph__free(look->graph);
 	look->graph = NULL;
 	do {
-		go_on = pause_for(look->cli->interval_s) && look->cli->watch;
+		go_on = !stop__requested() && pause_for(look->cli->interval_s) && look->cli->watch;
 		if (who__look_again(&look->who, look->types))
 			go_on = false;
 		if (look->cli->duration_s && clock__s() - start >= look->cli->duration_s)
@@ -216,19 +296,21 @@ static void close_look(struct look *look)
 {
 	look_files__discard(&look->files);
 	who__free(&look->who);
-	graph__free(look->graph);
-	pools__close(look->pools);
-	types__close(look->types);
-	image__close(look->image);
+	close_graph(look);
 	target__free(look->target);
 }
 
 int who__run(const struct cli *cli)
 {
+	return who__run_blocks(cli, NULL, 0);
+}
+
+int who__run_blocks(const struct cli *cli, __u64 *addresses, size_t count)
+{
 	int (*const steps[])(struct look *) = {
 		open_outputs, find_target, ask, look_again, write_outputs,
 	};
-	struct look look = {.cli = cli};
+	struct look look = {.cli = cli, .blocks = addresses, .block_count = count};
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)

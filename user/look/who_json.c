@@ -5,6 +5,7 @@
  * What does not apply, or was not measured, is null.
  */
 #include "look/build.h"
+#include "look/still.h"
 #include "look/who_private.h"
 
 typedef struct json_object json;
@@ -81,6 +82,11 @@ int who__write_json(const void *what, FILE *out)
 {
 	const struct who_answer *all = what;
 	struct builder builder = {0};
+	struct json_object *top = answer(&builder, all->who, all->target);
 
-	return build__write(&builder, answer(&builder, all->who, all->target), out);
+	if (all->freeze)
+		still__build(&builder, top, all->freeze, 1);
+	else
+		build__null(&builder, top, "freeze");
+	return build__write(&builder, top, out);
 }

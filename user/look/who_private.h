@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "export/export.h"
+#include "lib/freeze.h"
 #include "objects/who.h"
 #include "target.h"
 
@@ -19,6 +20,7 @@ void who__print(const struct who *who, const struct target *target, size_t top, 
 struct who_answer {
 	const struct who *who;
 	const struct target *target;
+	const struct freeze_report *freeze; /* NULL = it was not to be stopped */
 };
 
 /* Schema pyleak.who/1, of a struct who_answer: 0 or -errno; see struct look_format. */

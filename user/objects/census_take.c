@@ -161,7 +161,7 @@ static void count_object(struct taking *t, const struct heap_block *block,
 	census->object_bytes += block->size;
 	if (block->place != BLOCK_IN_POOL)
 		census->malloc_bytes += block->resident;
-	if (classify__is_interned(block, object)) {
+	if (object->type->flags & TYPE_UNICODE_SUBCLASS && classify__is_interned(block, object)) {
 		census->interned++;
 		census->interned_bytes += block->size;
 	}
@@ -170,6 +170,13 @@ static void count_object(struct taking *t, const struct heap_block *block,
 			(struct waiting){object->address, block->size, object->type};
 		if (t->waiting_count == WAITING_MAX)
 			work_off(t);
+		return;
+	}
+	/* The short way, for most: it owns nothing, and is not among the largest. */
+	if (block->size <= t->large[0].bytes && t->large_count == t->large_max &&
+	    classify__owns_nothing(t->types, block, object)) {
+		t->tallies[object->type->id].count++;
+		t->tallies[object->type->id].own += block->size;
 		return;
 	}
 	classify__block_size(t->types, block, object, &size);
@@ -252,6 +259,16 @@ static size_t merge(struct census_type *types, size_t count)
 	return rows;
 }
 
+size_t census_types__sort(struct census_type *types, size_t count)
+{
+	if (!count)
+		return 0;
+	qsort(types, count, sizeof(*types), by_name);
+	count = merge(types, count);
+	qsort(types, count, sizeof(*types), by_bytes);
+	return count;
+}
+
 static int list_types(struct taking *t)
 {
 	struct census *census = t->census;
@@ -274,9 +291,7 @@ static int list_types(struct taking *t)
 		};
 		census->buffer_bytes += tally->buffer;
 	}
-	qsort(census->types, n, sizeof(*census->types), by_name);
-	census->type_count = merge(census->types, n);
-	qsort(census->types, census->type_count, sizeof(*census->types), by_bytes);
+	census->type_count = census_types__sort(census->types, n);
 	return 0;
 }
 

@@ -15,4 +15,7 @@
  */
 int census__take(struct types *types, struct blocks *blocks, size_t largest, struct census *census);
 
+/* Rows of one name become one, largest first. Names: of one arena__intern(). Returns how many there are then. */
+size_t census_types__sort(struct census_type *types, size_t count);
+
 #endif

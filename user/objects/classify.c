@@ -38,21 +38,20 @@ static bool is_mapped(struct types *types, __u64 address)
 	return proc_maps__find(image__maps(types__image(types)), address);
 }
 
-static const struct object_type *type_at(struct types *types, const struct blocks *blocks,
-					 __u64 address, __u64 refcount)
+static const struct object_type *type_at(struct types *types, struct blocks *blocks, __u64 address,
+					 __u64 refcount)
 {
 	const struct object_type *type;
 
 	if (address & 7 || address < FIRST_ADDRESS || address >> ADDRESS_BITS)
 		return NULL;
+	if (types__seen(types, address, &type) ? !type
+					       : blocks && blocks__in_arena(blocks, address))
+		return NULL;
 	/* An array of pointers to types has one of them where the count would be. */
 	if (refcount > COUNT_NOT_ADDRESS && is_mapped(types, refcount))
 		return NULL;
-	if (types__seen(types, address, &type))
-		return type;
-	if (blocks && blocks__in_arena(blocks, address))
-		return NULL;
-	return types__at(types, address);
+	return type ? type : types__at(types, address);
 }
 
 static __u64 word_at(const unsigned char *bytes, size_t offset)
@@ -128,8 +127,26 @@ static __u32 saturated(const struct py_objects *objects, __u64 refcount)
 	return count == REFCOUNT_IMMORTAL ? count - 1 : count;
 }
 
+/* Whether what is behind the head, with a count and this type, is such an object. */
+static bool accept(struct types *types, const struct heap_block *block,
+		   const struct object_type *type, struct block_object *object)
+{
+	const struct py_objects *objects = types__objects(types);
+	const __u32 offset = type->head;
+	const unsigned char *bytes = block->data + offset;
+
+	if (type->flags & TYPE_HAVE_GC && !is_gc_link(word_at(bytes, 0UL - GC_HEAD_SIZE + GC_NEXT)))
+		return false;
+	if (!fits(objects, type, bytes, block->have - offset, block->size - offset))
+		return false;
+	object->type = type;
+	object->address = block->address + offset;
+	object->refcount = saturated(objects, word_at(bytes, OBJECT_REFCOUNT));
+	return true;
+}
+
 /* Whether an object begins at this offset in the block. */
-static bool try_at(struct types *types, const struct blocks *blocks, const struct heap_block *block,
+static bool try_at(struct types *types, struct blocks *blocks, const struct heap_block *block,
 		   __u32 offset, struct block_object *object)
 {
 	const unsigned char *bytes = block->data + offset;
@@ -146,19 +163,53 @@ static bool try_at(struct types *types, const struct blocks *blocks, const struc
 		object->free_listed = true;
 		return false;
 	}
-	if (type->flags & TYPE_HAVE_GC && !is_gc_link(word_at(bytes, 0UL - GC_HEAD_SIZE + GC_NEXT)))
+	return accept(types, block, type, object);
+}
+
+/*
+ * PYTHONMALLOC=debug, python -X dev: in front of what the caller gets are its size, big-endian, a letter for the allocator, and seven
+ * forbidden bytes; behind it eight more of these, at least (Objects/obmalloc.c, _PyMem_DebugRawAlloc(), 3.8 - 3.14). What is too large for
+ * pymalloc comes from the raw allocator, which does the same once more.
+ */
+#define DEBUG_HEAD 16
+#define DEBUG_TAIL 8
+#define DEBUG_LAYERS 2
+#define DEBUG_FORBIDDEN 0xfdfdfdfdfdfdfdull
+
+static bool is_wrapped(const struct heap_block *block)
+{
+	return block->have >= DEBUG_HEAD + 2 * sizeof(__u64) &&
+	       word_at(block->data, 8) >> 8 == DEBUG_FORBIDDEN;
+}
+
+/* The block that is inside the block. False: none. */
+static bool unwrap(struct heap_block *block)
+{
+	__u64 size;
+
+	if (!is_wrapped(block) || !memchr("omr", block->data[8], 3))
 		return false;
-	if (!fits(types__objects(types), type, bytes, block->have - offset, block->size - offset))
+	size = __builtin_bswap64(word_at(block->data, 0));
+	if (size > block->size || block->size - size < DEBUG_HEAD + DEBUG_TAIL)
 		return false;
-	object->type = type;
-	object->address = block->address + offset;
-	object->refcount = saturated(types__objects(types), refcount);
+	block->address += DEBUG_HEAD;
+	block->data += DEBUG_HEAD;
+	block->size = size;
+	block->have = block->have - DEBUG_HEAD < size ? block->have - DEBUG_HEAD : size;
 	return true;
 }
 
-void classify__block(struct types *types, const struct blocks *blocks,
-		     const struct heap_block *block, struct block_object *object)
+void classify__block(struct types *types, struct blocks *blocks, const struct heap_block *block,
+		     struct block_object *object)
 {
+	struct heap_block inner;
+
+	if (is_wrapped(block)) {
+		inner = *block;
+		for (int i = 0; i < DEBUG_LAYERS && unwrap(&inner); i++)
+			;
+		block = &inner;
+	}
 	*object = (struct block_object){0};
 	for (__u32 offset = 0; offset <= LARGEST_HEAD && offset + 16 <= block->have;
 	     offset += HEAD_STEP)
@@ -349,7 +400,8 @@ static void size_of_ndarray(const struct view *view, struct object_size *size)
 		__s64 stride = image__word(image, strides + 8 * i);
 		__u64 span;
 
-		if (__builtin_mul_overflow(items, (__u64)(stride < 0 ? -stride : stride), &span) ||
+		if (__builtin_mul_overflow(items, stride < 0 ? 0 - (__u64)stride : (__u64)stride,
+					   &span) ||
 		    __builtin_mul_overflow(size->length, items, &size->length))
 			return;
 		most = span > most ? span : most;
@@ -466,6 +518,21 @@ static __u64 own_size(const struct view *view)
 		bytes += dictvalues_size(objects, image__word32(types__image(view->types),
 								view->address + type->basicsize));
 	return bytes;
+}
+
+bool classify__owns_nothing(const struct types *types, const struct heap_block *block,
+			    const struct block_object *object)
+{
+	const struct object_type *type = object->type;
+	enum py_instance_kind kind = types__objects(types)->instance_kind;
+	size_t offset = object->address - block->address + STR_STATE;
+
+	if (type->flags & TYPE_MANAGED_DICT &&
+	    (kind == PY_INSTANCE_VALUES || kind == PY_INSTANCE_TAGGED))
+		return false;
+	if (type->kind == KIND_STR)
+		return offset + 8 <= block->have && word_at(block->data, offset) & STATE_COMPACT;
+	return !sizers[type->kind] || sizers[type->kind] == size_of_counted;
 }
 
 void classify__size(struct types *types, __u64 address, const struct object_type *type,

@@ -4,6 +4,7 @@
  *
  * A block is an object if it has, at the only place where objects of that type begin (behind the GC head and the words of managed
  * attributes that its type has), a plausible reference count and a type, and if what its type says of its size fits into the block.
+ * Where the debug allocator has wrapped the block, what counts is what is inside.
  * Entries of free lists have a count of 0 (since 3.14 the link to the next one) and are none.
  */
 #ifndef OBJECTS_CLASSIFY_H
@@ -23,8 +24,8 @@ struct block_object {
 #define REFCOUNT_IMMORTAL (~0u)
 
 /* Never reads more of the target than types it has not seen yet: the rest is in block->data. blocks: NULL = there are no arenas. */
-void classify__block(struct types *types, const struct blocks *blocks,
-		     const struct heap_block *block, struct block_object *object);
+void classify__block(struct types *types, struct blocks *blocks, const struct heap_block *block,
+		     struct block_object *object);
 
 /* Bytes of an object: in its own block (head included), and in memory that it alone owns elsewhere. */
 struct object_size {
@@ -42,6 +43,10 @@ void classify__size(struct types *types, __u64 address, const struct object_type
 /* The same of a block in hand: its bytes are not read again. */
 void classify__block_size(struct types *types, const struct heap_block *block,
 			  const struct block_object *object, struct object_size *size);
+
+/* Whether the block is all there is of the object, whatever it says; of most. The type has been settled. */
+bool classify__owns_nothing(const struct types *types, const struct heap_block *block,
+			    const struct block_object *object);
 
 /* Whether this str is in the table of interned ones; block as in the call that found the object. */
 bool classify__is_interned(const struct heap_block *block, const struct block_object *object);

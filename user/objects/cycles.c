@@ -16,10 +16,15 @@
 #define LOOKS_AT_FEW 8
 #define FEW 100000
 
-/* A first threshold above this lets a program grow for long: the default is 700, or 2000 since 3.13. */
 #define WORDS_AN_EDGE 16 /* of an object that is read again; most tables are fuller */
 #define WORDS_MORE (1u << 20)
+
+/* A first threshold above this lets a program grow for long: the default is 700, or 2000 since 3.13; the others are 10. */
 #define THRESHOLD_HIGH 100000
+#define THRESHOLD_HIGH_RUNS 1000
+
+#define OLDEST (GC_GENERATION_COUNT - 1)
+#define PERMANENT GC_GENERATION_COUNT
 
 /* ---- trial deletion ---- */
 
@@ -239,38 +244,132 @@ static __u64 not_in(const struct cycles *cycles, __u64 objects)
 	return cycles->count > objects ? cycles->count - objects : 0;
 }
 
+/* The list that most of them are in; for want of better knowledge the oldest one that has to have so many. */
+static int where_most_are(const struct cycles *cycles, const struct gc_state *state)
+{
+	__u64 half = cycles->count / 2, objects = 0;
+	int at = 0;
+
+	for (int i = 0; i <= PERMANENT; i++)
+		if (cycles->by_generation[i] > half)
+			return i;
+	for (int i = 0; i < PERMANENT; i++) {
+		objects += state->generations[i].objects;
+		if (not_in(cycles, objects) > half)
+			at = i + 1;
+	}
+	return at < PERMANENT || state->frozen ? at : PERMANENT - 1;
+}
+
+/* Whether the collector seldom comes to the lists up to this one. */
+static bool seldom(const struct gc_state *state, int list)
+{
+	__u32 first = state->generations[0].threshold;
+
+	if (!first || first > THRESHOLD_HIGH)
+		return true;
+	/* These count collections of the list before. The incremental collector has a use of its own for them. */
+	for (int i = 1; i <= list && !state->incremental; i++)
+		if (state->generations[i].threshold > THRESHOLD_HIGH_RUNS)
+			return true;
+	return false;
+}
+
 enum cycle_reason cycles__reason(const struct cycles *cycles, const struct gc_state *state)
 {
-	__u64 half = cycles->count / 2;
-	__u64 young = state->generations[0].objects + state->generations[1].objects;
+	int list;
 
 	if (!cycles->count)
 		return state->garbage ? CYCLES_UNCOLLECTABLE : CYCLES_NONE;
-	if (state->frozen && not_in(cycles, young + state->generations[2].objects) > half)
+	list = where_most_are(cycles, state);
+	if (list == PERMANENT)
 		return CYCLES_FROZEN;
 	if (!state->enabled)
 		return CYCLES_DISABLED;
-	if (!state->generations[0].threshold || state->generations[0].threshold > THRESHOLD_HIGH)
+	if (seldom(state, list))
 		return CYCLES_THRESHOLD;
-	return not_in(cycles, young) > half ? CYCLES_OLD : CYCLES_PENDING;
+	if (state->incremental)
+		return list ? CYCLES_INCREMENTAL : CYCLES_PENDING;
+	return list == OLDEST ? CYCLES_OLD : CYCLES_PENDING;
 }
+
+static const struct {
+	const char *name, *text;
+} reasons[CYCLE_REASONS] = {
+	[CYCLES_NONE] = {"none", "no garbage"},
+	[CYCLES_DISABLED] = {"disabled", "the garbage collector is disabled"},
+	[CYCLES_THRESHOLD] = {"threshold",
+			      "the garbage collector's thresholds are so high that it seldom runs"},
+	[CYCLES_OLD] = {"old", "it is in the oldest generation, which is collected only when a "
+			       "quarter more objects are alive"},
+	[CYCLES_INCREMENTAL] = {"incremental",
+				"it is in the old generation, which is collected bit by bit"},
+	[CYCLES_FROZEN] = {"frozen", "gc.freeze() took it out of the collector's sight"},
+	[CYCLES_UNCOLLECTABLE] = {"uncollectable",
+				  "the collector could not free it and put it into gc.garbage"},
+	[CYCLES_PENDING] = {"pending", "the collector has not run since"},
+};
 
 const char *cycle_reason__text(enum cycle_reason reason)
 {
-	static const char *const texts[CYCLE_REASONS] = {
-		[CYCLES_NONE] = "no garbage",
-		[CYCLES_DISABLED] = "the garbage collector is disabled",
-		[CYCLES_THRESHOLD] =
-			"the garbage collector's thresholds are so high that it seldom runs",
-		[CYCLES_OLD] = "it is in the oldest generation, which is collected only when a "
-			       "quarter more objects are alive",
-		[CYCLES_FROZEN] = "gc.freeze() took it out of the collector's sight",
-		[CYCLES_UNCOLLECTABLE] =
-			"the collector could not free it and put it into gc.garbage",
-		[CYCLES_PENDING] = "the collector has not run since",
-	};
+	return reason < CYCLE_REASONS ? reasons[reason].text : "unknown";
+}
 
-	return reason < CYCLE_REASONS ? texts[reason] : "unknown";
+const char *cycle_reason__name(enum cycle_reason reason)
+{
+	return reason < CYCLE_REASONS ? reasons[reason].name : "unknown";
+}
+
+/* ---- where it is ---- */
+
+struct locating {
+	const struct graph *graph;
+	const struct cycles *cycles;
+	unsigned char *seen; /* a bit for each of cycles->nodes */
+	__u64 by_generation[PERMANENT + 1];
+};
+
+static int by_node(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int locate(void *context, __u64 object, int generation)
+{
+	struct locating *l = context;
+	const __u32 node = graph__find(l->graph, object), *found;
+	size_t at;
+
+	if (node == NO_NODE)
+		return 0;
+	found = bsearch(&node, l->cycles->nodes, l->cycles->count, sizeof(node), by_node);
+	if (!found)
+		return 0;
+	at = found - l->cycles->nodes;
+	if (!(l->seen[at / 8] & 1u << at % 8))
+		l->by_generation[generation]++;
+	l->seen[at / 8] |= 1u << at % 8;
+	return 0;
+}
+
+int cycles__locate(struct cycles *cycles, const struct graph *graph, const struct target *target,
+		   struct gc_state *state)
+{
+	struct locating l = {
+		.graph = graph, .cycles = cycles, .seen = calloc(cycles->count / 8 + 1, 1)};
+	int err = -ENOMEM;
+
+	if (l.seen)
+		err = gc_state__read(types__image(graph->types), target,
+				     types__objects(graph->types), locate, &l, state);
+	free(l.seen);
+	if (err)
+		return err;
+	memcpy(cycles->by_generation, l.by_generation, sizeof(l.by_generation));
+	cycles->reason = cycles__reason(cycles, state);
+	return 0;
 }
 
 /* ---- all of it ---- */

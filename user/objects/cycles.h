@@ -25,6 +25,7 @@ enum cycle_reason {
 	CYCLES_DISABLED,      /* gc.disable() */
 	CYCLES_THRESHOLD,     /* thresholds so high that it seldom runs */
 	CYCLES_OLD,           /* in the oldest generation, which waits for a quarter more objects */
+	CYCLES_INCREMENTAL,   /* in the old generation, which is collected bit by bit */
 	CYCLES_FROZEN,        /* gc.freeze() */
 	CYCLES_UNCOLLECTABLE, /* in gc.garbage */
 	CYCLES_PENDING,       /* the collector is on its way */
@@ -36,8 +37,8 @@ struct cycles {
 	struct cycle_type *types; /* by bytes, largest first */
 	size_t type_count;
 	enum cycle_reason reason;
-	__u64 by_generation
-		[4]; /* how many of them each of the collector's lists has, as far as these could be walked */
+	/* How many of them each of the collector's lists has, 3 = permanent; see cycles__locate(). All 0: not known. */
+	__u64 by_generation[4];
 	__u64 changed; /* candidates that turned out to be in use when they were read again, and what these reach */
 	__u64 opaque; /* tracked objects whose references are not all known: garbage that they refer to is not seen */
 	__u32 *nodes; /* of the graph, ascending */
@@ -50,8 +51,17 @@ struct cycles {
 int cycles__find(const struct graph *graph, const struct gc_state *state, struct cycles *cycles);
 void cycles__clear(struct cycles *cycles);
 
+/*
+ * Walks the collector's lists once more, for by_generation, and gives the reason anew, which it makes more certain. state: what the walk
+ * has found. 0, or what gc_state__read() says, or -ENOMEM: then cycles is as it was.
+ */
+int cycles__locate(struct cycles *cycles, const struct graph *graph, const struct target *target,
+		   struct gc_state *state);
+
 /* One line for a person; static text. */
 const char *cycle_reason__text(enum cycle_reason reason);
+/* One word for programs: "none", "disabled" ... */
+const char *cycle_reason__name(enum cycle_reason reason);
 
 /*
  * The part that needs no process: fills alive (a byte a node, 1 = no garbage) from the graph as it is. 0 or -ENOMEM.

@@ -83,15 +83,6 @@ void dict_iter__of_dict(struct dict_iter *it, struct types *types, __u64 dict)
 		it->values = words[1] + types__objects(types)->values_items;
 }
 
-void dict_iter__of_values(struct dict_iter *it, struct types *types, __u64 keys, __u64 values,
-			  __u64 count)
-{
-	iter__start(it, types, keys);
-	it->values = values;
-	if (count && it->count > count)
-		it->count = count;
-}
-
 bool dict_iter__next(struct dict_iter *it)
 {
 	while (it->entries && it->index < it->count) {

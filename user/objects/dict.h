@@ -35,10 +35,6 @@ struct dict_iter {
 };
 
 void dict_iter__of_dict(struct dict_iter *it, struct types *types, __u64 dict);
-
-/* Attributes: keys of the type (a shared table), values at an address. count: at most that many, 0 = as the keys say. */
-void dict_iter__of_values(struct dict_iter *it, struct types *types, __u64 keys, __u64 values,
-			  __u64 count);
 bool dict_iter__next(struct dict_iter *it);
 
 /* The value of a str key in a dict, 0 = none. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/freeze.h"
 #include "lib/proc_mem.h"
 
 #define MAX_INTERPRETERS 256
@@ -130,6 +131,7 @@ static int read_figures(struct image *image, const struct py_objects *objects, _
 		return err;
 	state->enabled = (__u32)word_at(bytes, GC_ENABLED);
 	state->collecting = (__u32)word_at(bytes, objects->gc_collecting);
+	state->incremental = !objects->gc_long_lived_total;
 	if (objects->gc_long_lived_total) {
 		state->long_lived_total = word_at(bytes, objects->gc_long_lived_total);
 		state->long_lived_pending = word_at(bytes, objects->gc_long_lived_pending);
@@ -154,6 +156,8 @@ static int wait_for_collection(struct image *image, const struct py_objects *obj
 	const struct timespec moment = {.tv_nsec = COLLECTING_WAIT_NS};
 	int err = read_figures(image, objects, address, state);
 
+	if (state->collecting && freeze__stands(image__pid(image)))
+		return err;
 	for (int i = 0; !err && state->collecting && i < COLLECTING_WAITS; i++) {
 		nanosleep(&moment, NULL);
 		err = read_figures(image, objects, address, state);
@@ -246,20 +250,6 @@ static int look(struct image *image, const struct py_objects *objects, __u64 add
 	return err;
 }
 
-/* The row as it is for this build. */
-static int refine(struct image *image, const struct target *target, struct py_objects *objects)
-{
-	__u64 words[PY_DEBUG_WORDS];
-	int err;
-
-	if (!objects->debug_interp)
-		return 0;
-	err = image__read(image, target->python.runtime, words, sizeof(words));
-	if (!err)
-		py_objects__refine(objects, words);
-	return err;
-}
-
 int gc_state__read(struct image *image, const struct target *target, const struct py_objects *row,
 		   gc_visit visit, void *context, struct gc_state *state)
 {
@@ -272,12 +262,15 @@ int gc_state__read(struct image *image, const struct target *target, const struc
 	if (!row || target->python.flavour != PYTHON_OK)
 		return -ENOTSUP;
 	objects = *row;
-	err = refine(image, target, &objects);
+	err = py_objects__refine_from(image, target->python.runtime, &objects);
 	address = err ? 0 : state_address(image, target, &objects);
 	if (!address)
 		return -EFAULT;
-	for (int i = 0; i < LOOKS && !err && moved; i++)
+	for (int i = 0; i < LOOKS && !err && moved; i++) {
 		err = look(image, &objects, address, visit, context, state, &moved);
+		if (moved && freeze__stands(target->pid))
+			break; /* in the middle of a collection, and it will not go on */
+	}
 	if (!err)
 		state->garbage =
 			garbage_length(image, image__word(image, address + objects.gc_garbage));

@@ -16,6 +16,7 @@ struct gc_generation {
 
 struct gc_state {
 	bool enabled, collecting;
+	bool incremental; /* 3.14.0 - 3.14.4: generations 1 and 2 are the two spaces of the old one */
 	struct gc_generation generations[3];
 	__u64 frozen;  /* objects in the permanent generation (gc.freeze()) */
 	__u64 garbage; /* length of gc.garbage */
@@ -30,7 +31,10 @@ struct gc_state {
  */
 typedef int (*gc_visit)(void *context, __u64 object, int generation); /* 3 = permanent */
 
-/* visit may be NULL; what it returns, if not 0, ends the walk and is returned. 0, or -ESRCH, -EPERM, -EFAULT (not to be read), -ENOTSUP: not this version. */
+/*
+ * visit may be NULL; what it returns, if not 0, ends the walk and is returned. 0, or -ESRCH, -EPERM, -EFAULT (not to be read), -ENOTSUP:
+ * not this version.
+ */
 int gc_state__read(struct image *image, const struct target *target,
 		   const struct py_objects *objects, gc_visit visit, void *context,
 		   struct gc_state *state);

@@ -38,6 +38,7 @@ struct graph {
 	__u64 words;    /* that were looked at for the edges */
 	__u64 unread; /* objects without edges, because those before claimed more than there can be */
 	__u64 bad_pools, broken_heaps; /* of the sweep */
+	__u32 mended;                  /* how often who.c has read parts of it again */
 	struct types *types;           /* not owned */
 	struct graph_index *index;
 };

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "heap/image.h"
+
 static const struct py_objects rows[] = {
 	{
 		.version = 0x030800,
@@ -400,4 +402,17 @@ void py_objects__refine(struct py_objects *row, const __u64 words[PY_DEBUG_WORDS
 	/* 3.14.0 - 3.14.4 had an incremental collector, without these. */
 	if (words[row->debug_gc_size] < row->gc_long_lived_pending + sizeof(__u64))
 		row->gc_long_lived_total = row->gc_long_lived_pending = 0;
+}
+
+int py_objects__refine_from(struct image *image, __u64 runtime, struct py_objects *row)
+{
+	__u64 words[PY_DEBUG_WORDS];
+	int err;
+
+	if (!row->debug_interp)
+		return 0;
+	err = image__read(image, runtime, words, sizeof(words));
+	if (!err)
+		py_objects__refine(row, words);
+	return err;
 }

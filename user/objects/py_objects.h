@@ -203,4 +203,8 @@ const struct py_objects *py_objects__find(__u32 version);
 #define PY_DEBUG_WORDS 96
 void py_objects__refine(struct py_objects *row, const __u64 words[PY_DEBUG_WORDS]);
 
+/* The same with the words at the address of _PyRuntime; nothing where the version has none. 0 or -EFAULT: the row is as it was. */
+struct image;
+int py_objects__refine_from(struct image *image, __u64 runtime, struct py_objects *row);
+
 #endif

@@ -28,6 +28,7 @@ static void restart(struct ref_iter *it, struct types *types)
 	it->span_count = it->span = 0;
 	it->at = it->visited = 0;
 	it->most = REF_COUNT_MAX;
+	it->links = NULL;
 	it->chain = it->chain_left = it->chain_index = it->chain_skip = 0;
 	it->exact = true;
 	it->broken = it->has_pending = false;

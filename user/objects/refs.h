@@ -16,6 +16,8 @@
 
 #include "objects/types.h"
 
+struct c_part;
+
 enum ref_kind {
 	REF_ITEM,      /* [index] */
 	REF_KEY,       /* is a key of a dict, a member of a set */
@@ -54,8 +56,10 @@ struct ref_iter {
 	bool want_labels; /* true since refs__start(); false: labels of attributes are not looked up but 0 */
 	struct ref_span spans[REF_SPANS];
 	__u32 span_count, span;
-	__u64 at;    /* in the span */
-	__u64 chain; /* deque: next block of items, and what is left of them */
+	__u64 at;                   /* in the span */
+	const struct c_part *links; /* a chain of links: what each has */
+	__u64 links_of;             /* the object that it ends with */
+	__u64 chain; /* next link; deque: next block of items, and what is left of them */
 	__u64 chain_left, chain_index, chain_skip;
 	__u64 visited,
 		most; /* words looked at since refs__start(), and how many may be: then it is broken, and ends */

@@ -5,7 +5,6 @@
  * Which references these are is what the types' tp_traverse visit in CPython 3.8 - 3.14; a strong reference that the collector is not
  * told of (the names of a type) is left out where it can only lead to text.
  */
-#include "objects/c_fields.h"
 #include "objects/dict.h"
 #include "objects/refs_private.h"
 
@@ -194,11 +193,29 @@ static void add_type(struct ref_iter *it, __u64 address)
 		ref_iter__add_field(it, address + module, "(module)");
 }
 
+/* Texts and tables of a code object: Include/cpython/code.h (3.8: Include/code.h). */
+static const struct {
+	__u32 to_310, since_311; /* offsets, 0 = not there */
+	const char *field;
+} code_texts[] = {
+	{48, 0, "co_code"},           {88, 0, "co_cellvars"},        {80, 0, "co_freevars"},
+	{120, 136, "co_linetable"}, /* up to 3.9 co_lnotab */
+	{0, 40, "co_exceptiontable"}, {0, 104, "(kinds of locals)"}, {104, 112, "co_filename"},
+	{112, 120, "co_name"},        {0, 128, "co_qualname"},
+};
+
 /* Not told to the collector: code objects are never in a cycle. */
 static void add_code(struct ref_iter *it, __u64 address)
 {
 	const struct py_objects *objects = types__objects(it->types);
+	bool new = objects->code_nlocalsplus;
 
+	for (size_t i = 0; i < sizeof(code_texts) / sizeof(code_texts[0]); i++) {
+		__u32 at = new ? code_texts[i].since_311 : code_texts[i].to_310;
+
+		if (at)
+			ref_iter__add_field(it, address + at, code_texts[i].field);
+	}
 	ref_iter__add_field(it, address + objects->code_consts, "co_consts");
 	ref_iter__add_field(it, address + objects->code_names, "co_names");
 	ref_iter__add_field(it, address + objects->code_localnames, "co_varnames");
@@ -229,6 +246,8 @@ bool ref_iter__add_chained(struct ref_iter *it)
 {
 	__u64 count = DEQUE_BLOCK_ITEMS - it->chain_skip, block = it->chain;
 
+	if (it->links)
+		return ref_iter__add_link(it);
 	if (!it->chain_left || !block)
 		return false;
 	if (count > it->chain_left)
@@ -272,33 +291,12 @@ static void add_ndarray(struct ref_iter *it, __u64 address)
 	add_words(it, ref_iter__word(it, address + NDARRAY_DATA), items, REF_ITEM);
 }
 
-/* All words of an exception behind BaseException's are objects, or small numbers. */
-static void add_c_fields(struct ref_iter *it, __u64 address, const struct object_type *type)
-{
-	__u64 end = 0;
-
-	for (int i = 0; i < C_FIELDS_MAX && type->fields->fields[i].offset; i++) {
-		ref_iter__add_field(it, address + type->fields->fields[i].offset,
-				    type->fields->fields[i].name);
-		end = type->fields->fields[i].offset + 8;
-	}
-	if (!(type->flags & TYPE_BASE_EXC_SUBCLASS))
-		return;
-	end += 8; /* suppress_context */
-	if (type->native_basicsize >= end + 8)
-		ref_iter__add(it, &(struct ref_span){.address = address + end,
-						     .count = (type->native_basicsize - end) / 8,
-						     .stride = 8,
-						     .kind = REF_FIELD,
-						     .field = "(of the exception)"});
-}
-
 static void add_opaque(struct ref_iter *it, __u64 address, const struct object_type *type)
 {
 	__u64 size = type->native_basicsize, items;
 
 	if (type->fields) {
-		add_c_fields(it, address, type);
+		ref_iter__add_c_fields(it, address, type);
 		return;
 	}
 	it->exact = false;
@@ -321,7 +319,7 @@ void ref_iter__add_native(struct ref_iter *it, __u64 address, const struct objec
 	case KIND_DICT:
 		add_dict(it, address);
 		if (type->fields)
-			add_c_fields(it, address, type);
+			ref_iter__add_c_fields(it, address, type);
 		break;
 	case KIND_SET:
 		add_set(it, address);

@@ -32,6 +32,11 @@ void ref_iter__add_values(struct ref_iter *it, __u64 keys_address, __u64 values,
 /* deque: the span of its next block; false = that was all. */
 bool ref_iter__add_chained(struct ref_iter *it);
 
+/* refs_parts.c: what is known of a C type. */
+void ref_iter__add_c_fields(struct ref_iter *it, __u64 address, const struct object_type *type);
+/* The fields of the next link; false = that was all. */
+bool ref_iter__add_link(struct ref_iter *it);
+
 /* refs_class.c */
 void ref_iter__add_class_part(struct ref_iter *it, __u64 address, const struct object_type *type);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/text.h"
 #include "objects/c_fields.h"
 #include "objects/dict.h"
 
@@ -387,30 +388,6 @@ void types__settle(struct types *types)
 
 /* ---- text ---- */
 
-static size_t put_utf8(char *to, __u32 c)
-{
-	if (c < 0x80) {
-		to[0] = c;
-		return 1;
-	}
-	if (c < 0x800) {
-		to[0] = 0xc0 | c >> 6;
-		to[1] = 0x80 | (c & 0x3f);
-		return 2;
-	}
-	if (c < 0x10000) {
-		to[0] = 0xe0 | c >> 12;
-		to[1] = 0x80 | (c >> 6 & 0x3f);
-		to[2] = 0x80 | (c & 0x3f);
-		return 3;
-	}
-	to[0] = 0xf0 | (c >> 18 & 7);
-	to[1] = 0x80 | (c >> 12 & 0x3f);
-	to[2] = 0x80 | (c >> 6 & 0x3f);
-	to[3] = 0x80 | (c & 0x3f);
-	return 4;
-}
-
 int types__text(struct types *types, __u64 str, char *text, size_t max)
 {
 	const struct py_objects *objects = types->objects;
@@ -439,23 +416,25 @@ int types__text(struct types *types, __u64 str, char *text, size_t max)
 
 		if (image__read(types->image, data + i * width, &c, width))
 			return -EFAULT;
-		at += put_utf8(text + at, c > 0x10ffff ? 0xfffd : c);
+		at += text__encode(text + at, c);
 	}
 	text[at] = '\0';
 	return at;
 }
 
-/* tp_name, where there is nothing better. */
+/* tp_name, where there is nothing better: a C string, which may have anything in it. */
 static void static_name(struct types *types, const struct object_type *type, char *name, size_t max)
 {
-	__u64 address = image__word(types->image, type->address + TYPE_NAME);
-	size_t i = 0;
+	char bytes[TYPE_NAME_MAX];
+	const char *from = bytes;
+	size_t at = 0;
 
-	while (i + 1 < max && !image__read(types->image, address + i, &name[i], 1) && name[i])
-		i++;
-	name[i] = '\0';
-	if (!strncmp(name, "builtins.", 9))
-		memmove(name, name + 9, strlen(name + 9) + 1);
+	read_native_name(types, type, bytes, sizeof(bytes));
+	if (!strncmp(from, "builtins.", 9))
+		from += 9;
+	while (*from && at + 4 < max)
+		at += text__encode(name + at, text__next(&from));
+	name[at] = '\0';
 }
 
 /* __module__ and __qualname__ of a class; its name alone where there is no module. */
@@ -464,16 +443,13 @@ static void class_name(struct types *types, const struct object_type *type, char
 	__u64 dict = image__word(types->image, type->address + TYPE_DICT);
 	__u64 qualname =
 		image__word(types->image, type->address + types->objects->heaptype_qualname);
-	char text[TYPE_NAME_MAX] = "";
 	int length = -EFAULT;
 	size_t at = 0;
 
 	if (dict)
-		length = types__text(types, dict__get(types, dict, "__module__"), text,
-				     sizeof(text));
-	if (length > 0 && strcmp(text, "builtins")) {
-		at = (size_t)length < max / 2 ? (size_t)length : max / 2;
-		memcpy(name, text, at);
+		length = types__text(types, dict__get(types, dict, "__module__"), name, max / 2);
+	if (length > 0 && strcmp(name, "builtins")) {
+		at = length;
 		name[at++] = '.';
 	}
 	if (types__text(types, qualname, name + at, max - at) <= 0)

@@ -89,12 +89,15 @@ __u32 types__count(const struct types *types);
 const struct object_type *types__get(const struct types *types, __u32 id);
 
 /*
- * "module.Qualname", without "builtins."; "?" where it cannot be read. UTF-8 as the target has it, at most TYPE_NAME_MAX bytes, not
- * escaped for anything. Of the types.
+ * "module.Qualname", without "builtins."; "?" where it cannot be read. Valid UTF-8, what is none in the target being U+FFFD; cut
+ * below TYPE_NAME_MAX bytes, a module's name below half of that; not escaped for anything. Of the types.
  */
 const char *types__name(struct types *types, const struct object_type *type);
 
-/* Text of the str object at address, UTF-8, cut at max - 1 bytes, "" = none. Returns bytes, or -EFAULT: no str there. */
+/*
+ * Text of the str object at address, valid UTF-8, NUL and lone surrogates being U+FFFD; cut at a character, below max bytes. Returns
+ * bytes, or -EFAULT: no str there.
+ */
 int types__text(struct types *types, __u64 str, char *text, size_t max);
 
 /* Types left out because there were TYPES_MAX. */

@@ -11,13 +11,18 @@
 
 #include "lib/clock.h"
 #include "lib/text.h"
+#include "objects/c_fields.h"
 #include "objects/who_private.h"
 
+#define MENDS_MAX                                                                                  \
+	4 /* it takes half as long as reading the graph, and what is asked many times is no single answer */
 #define LENGTH_MAX (1ull << 40) /* what claims to have more entries has none */
 
 /* One question on its way. */
 struct job {
 	struct root_reader reader;
+	struct py_objects objects; /* the row as it is for this build */
+	bool may_mend, mended;     /* the graph: not too often before; now */
 	struct roots roots;
 	struct who *who;
 	struct samples samples;
@@ -38,12 +43,53 @@ const char *who__printable(struct who *who, const char *text)
 
 /* ---- the way there ---- */
 
-static bool all_reached(const struct job *job)
+/* What no root reaches is looked at again before it is believed. */
+static int search(struct job *job)
 {
-	for (size_t i = 0; i < job->samples.count; i++)
-		if (job->search.parent[job->samples.nodes[i]] == NO_NODE)
-			return false;
-	return true;
+	int err = search__run(&job->search, job->reader.graph, &job->roots);
+
+	if (err || search__has_all(&job->search, &job->samples))
+		return err;
+	job->mended = job->may_mend;
+	if (job->mended)
+		err = search__mend(&job->search, &job->reader, &job->samples);
+	if (!err && job->mended && !search__has_all(&job->search, &job->samples))
+		err = search__through_memory(&job->search, &job->reader);
+	if (err)
+		return err;
+	return search__has_all(&job->search, &job->samples) ? 0 : search__run_native(&job->search);
+}
+
+/* Keeps the samples that are alive; proven: of these, those whose path is still there. How many that are. */
+static size_t keep_samples(struct job *job, bool proven)
+{
+	struct samples *samples = &job->samples;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < samples->count; i++) {
+		if (!node__is_alive(&job->reader, samples->nodes[i]) ||
+		    (proven && !edges__have_all(&job->edges, &job->trails[i])))
+			continue;
+		samples->nodes[kept] = samples->nodes[i];
+		job->trails[kept++] = job->trails[i];
+	}
+	if (kept || !proven)
+		samples->count = kept;
+	return kept;
+}
+
+/* Where memory is handed out anew while it is read, a path leads to what is something else by now. */
+static int drop_stale(struct job *job)
+{
+	struct samples *samples = &job->samples;
+
+	image__forget(job->reader.image);
+	if (!keep_samples(job, true))
+		keep_samples(job, false);
+	for (size_t i = 0; i < samples->count; i++)
+		job->who->unreachable += !job->trails[i].count;
+	job->who->sampled = samples->count;
+	return samples->count ? 0 : -ENOENT;
 }
 
 static int find_paths(struct job *job)
@@ -55,16 +101,15 @@ static int find_paths(struct job *job)
 	if (!job->trails || !job->paths)
 		err = -ENOMEM;
 	if (!err)
-		err = search__run(&job->search, job->reader.graph, &job->roots);
-	if (!err && !all_reached(job))
-		err = search__run_native(&job->search);
+		err = search(job);
 	if (err)
 		return err;
-	for (size_t i = 0; i < job->samples.count; i++) {
+	for (size_t i = 0; i < job->samples.count; i++)
 		search__trail(&job->search, job->samples.nodes[i], &job->trails[i]);
-		job->who->unreachable += !job->trails[i].count;
-	}
-	err = edges__find(job->reader.graph, job->trails, job->samples.count, &job->edges);
+	err = edges__find(&job->search, job->reader.types, job->trails, job->samples.count,
+			  &job->edges);
+	if (!err)
+		err = drop_stale(job);
 	for (size_t i = 0; !err && i < job->samples.count; i++)
 		err = path__make(&job->reader, &job->edges, &job->trails[i], job->who->arena,
 				 &job->paths[i]);
@@ -92,7 +137,12 @@ static bool read_length(struct types *types, __u64 address, __u64 *length)
 		*length = image__word(types__image(types), address + lengths[i].offset);
 		return *length < LENGTH_MAX;
 	}
-	return false;
+	if (!type || !type->fields || !type->fields->length.at)
+		return false;
+	if (type->fields->length.via)
+		address = image__word(types__image(types), address + type->fields->length.via);
+	*length = address ? image__word(types__image(types), address + type->fields->length.at) : 0;
+	return *length < LENGTH_MAX;
 }
 
 /* "Session", where the path begins in the module that it is of. */
@@ -109,11 +159,13 @@ static const char *short_name(const struct who_shape *shape, const char *name)
 }
 
 static const char *step_text(struct who *who, const struct who_shape *shape,
-			     const struct who_step *step, enum object_kind kind)
+			     const struct who_step *step, const struct object_type *of)
 {
-	const char *type = kind == KIND_TYPE ? "class" : short_name(shape, step->type);
+	const char *type = of->kind == KIND_TYPE ? "class" : short_name(shape, step->type);
 	char text[4 * WHO_LABEL_MAX], count[32], what[2 * WHO_LABEL_MAX];
 
+	if (of->fields && of->fields->shown && !of->is_class)
+		type = of->fields->shown;
 	if (step->container)
 		snprintf(what, sizeof(what), "%s, %s %s", type,
 			 text__count(step->length, count, sizeof(count)),
@@ -144,7 +196,7 @@ static void finish_step(struct job *job, const struct who_shape *shape, struct w
 	step->container = read_length(graph->types, step->address, &step->length);
 	/* The root of a module's path says what it is. */
 	if (step != shape->steps || type->kind != KIND_MODULE)
-		step->text = step_text(job->who, shape, step, type->kind);
+		step->text = step_text(job->who, shape, step, type);
 }
 
 static int make_shapes(struct job *job)
@@ -176,15 +228,19 @@ int who__holds(struct graph *graph, const struct target *target, const struct wh
 		.target = target,
 		.types = graph->types,
 		.image = types__image(graph->types),
-		.objects = types__objects(graph->types),
+		.objects = &job.objects,
 		.roots = &job.roots,
 		.work = WHO_WORK,
 	};
+	job.may_mend = graph->mended < MENDS_MAX;
+	job.objects = *types__objects(graph->types);
+	py_objects__refine_from(job.reader.image, target->python.runtime, &job.objects);
 	err = samples__choose(graph, query, who, &job.samples);
 	if (!err)
 		err = find_paths(&job);
 	if (!err)
 		err = make_shapes(&job);
+	graph->mended += job.mended;
 	who->took_s = clock__s() - start;
 	roots__free(&job.roots);
 	search__end(&job.search);

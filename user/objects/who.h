@@ -52,8 +52,8 @@ struct who_shape {
 struct who {
 	const char *what; /* the type's name, or the object's */
 	__u64 found;      /* objects that match */
-	__u64 sampled,
-		unreachable; /* of the samples: no root reaches them (garbage that was not collected, or seen in passing) */
+	__u64 sampled;    /* of them, without those that were gone before their path was found */
+	__u64 unreachable; /* of the samples: no root reaches them (garbage that was not collected) */
 	struct who_shape *shapes; /* most samples first */
 	size_t shape_count;
 	__u64 nodes, edges;
@@ -67,9 +67,10 @@ struct who {
 /* What to look for. */
 struct who_query {
 	const char *type; /* qualified name, or its last component; NULL */
-	__u64 *addresses; /* of blocks or objects; used where type is NULL */
+	__u64 *addresses; /* of blocks or objects; used where type is NULL; sorted by the call */
 	size_t address_count;
-	size_t samples; /* at most that many objects; spread over all that match */
+	const char *name; /* what these are called; NULL = by the type of the first */
+	size_t samples;   /* at most that many objects; spread over all that match */
 };
 
 /* 0, -ENOENT: nothing matches, or -ENOMEM, -ESRCH, -EPERM. The caller frees who, also after an error. */

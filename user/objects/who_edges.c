@@ -10,6 +10,9 @@
 #include "objects/who_private.h"
 
 #define WORDS_MORE (1ull << 20) /* than the graph has; what is not found until then has no name */
+#define TRIES 4                 /* at an object that changes while it is read */
+#define LATE_EDGES 64           /* that are looked for round about */
+#define AGAIN_MAX 64            /* such tries in all */
 
 static int by_nodes(const void *a, const void *b)
 {
@@ -101,11 +104,57 @@ static void look_up(const struct graph *graph, struct trail_edge *list, size_t c
 	*left -= it.visited;
 }
 
-int edges__find(const struct graph *graph, const struct trail *trails, size_t count,
-		struct trail_edges *edges)
+static bool is_missing(const struct trail_edge *list, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].ref.to)
+			return true;
+	return false;
+}
+
+/* What leads round about is called as the search found it. */
+static void name_others(const struct search *search, struct trail_edges *edges)
+{
+	for (size_t i = 0; search->more.count && i < edges->count; i++) {
+		struct trail_edge *edge = &edges->list[i];
+		const struct ref *ref =
+			edge->ref.to ? NULL : search__name_of(search, edge->to, edge->from);
+
+		if (ref)
+			edge->ref = *ref;
+	}
+}
+
+/* A chain that has a new head by now: by way of what was not there when the graph was read. */
+static int name_late(struct search *search, struct types *types, struct trail_edges *edges)
+{
+	struct late *late = NULL;
+	size_t left = LATE_EDGES;
+
+	for (size_t i = 0; left && i < edges->count; i++) {
+		struct trail_edge *edge = &edges->list[i];
+		struct ref ref;
+
+		if (edge->ref.to)
+			continue;
+		if (!late)
+			late = late__new(search, types);
+		if (!late)
+			return -ENOMEM;
+		left--;
+		if (late__leads_to(late, edge->from, edge->to, &ref))
+			edge->ref = ref;
+	}
+	late__free(late);
+	return 0;
+}
+
+int edges__find(struct search *search, struct types *types, const struct trail *trails,
+		size_t count, struct trail_edges *edges)
+{
+	const struct graph *graph = search->graph;
 	__u64 left = graph->words + WORDS_MORE;
-	size_t next;
+	size_t next, again = AGAIN_MAX;
 
 	*edges = (struct trail_edges){
 		.list = calloc(count * WHO_PATH_MAX + 1, sizeof(*edges->list))};
@@ -114,13 +163,29 @@ int edges__find(const struct graph *graph, const struct trail *trails, size_t co
 	for (size_t i = 0; i < count; i++)
 		collect(&trails[i], edges);
 	drop_doubles(edges);
+	name_others(search, edges);
 	for (size_t i = 0; i < edges->count; i = next) {
 		for (next = i + 1; next < edges->count; next++)
 			if (edges->list[next].from != edges->list[i].from)
 				break;
 		look_up(graph, &edges->list[i], next - i, &left);
+		for (int try = 1;
+		     try < TRIES && again && left && is_missing(&edges->list[i], next - i); try++) {
+			image__forget(types__image(graph->types));
+			look_up(graph, &edges->list[i], next - i, &left);
+			again--;
+		}
 	}
-	return 0;
+	return name_late(search, types, edges);
+}
+
+bool edges__have_all(const struct trail_edges *edges, const struct trail *trail)
+{
+	for (__u32 i = 1; i < trail->count; i++)
+		if (i != trail->gap &&
+		    !edges__get(edges, trail->nodes[i - 1], trail->nodes[i])->ref.to)
+			return false;
+	return true;
 }
 
 const struct trail_edge *edges__get(const struct trail_edges *edges, __u32 from, __u32 to)

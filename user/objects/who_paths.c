@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "lib/text.h"
+#include "objects/c_fields.h"
 #include "objects/who_private.h"
 
 #define PERIOD_MAX 3 /* steps that a chain of objects goes round in */
+#define CONTEXT_VARIABLE_NAME 16
 
 struct maker {
 	struct root_reader *reader;
@@ -181,6 +183,78 @@ static __u32 try_defaults(struct maker *maker, __u32 i)
 	return 2;
 }
 
+/* What is known of the C type of a node, NULL = nothing. */
+static const struct c_fields *row_of(const struct maker *maker, __u32 node)
+{
+	const struct object_type *type = type_of(maker, node);
+
+	return type ? type->fields : NULL;
+}
+
+static bool is_key(const struct trail_edge *edge)
+{
+	return is_field(edge, "(key)") || (edge && edge->ref.kind == REF_KEY);
+}
+
+/* What functools.lru_cache() keeps: a dict, and links where it has a maxsize; arguments are mostly in a tuple. */
+static __u32 try_cached(struct maker *maker, __u32 i)
+{
+	const struct c_fields *row = row_of(maker, maker->trail->nodes[i]);
+	__u32 at = i + is_field(edge_at(maker, i), "(cache)");
+	const struct trail_edge *edge = edge_at(maker, at), *item = edge_at(maker, at + 1);
+	char label[64] = "cached result";
+
+	if (!row || !row->shown || strcmp(row->shown, "lru_cache") || !edge ||
+	    (at == i && !is_key(edge) && !is_field(edge, "(result)")))
+		return 0;
+	at++;
+	if (is_key(edge) && item && item->ref.kind == REF_ITEM &&
+	    kind_of(maker, maker->trail->nodes[at]) == KIND_TUPLE) {
+		snprintf(label, sizeof(label), "cached argument %llu", item->ref.index);
+		at++;
+	} else if (is_key(edge)) {
+		snprintf(label, sizeof(label), "cached argument");
+	}
+	add(maker, maker->trail->nodes[at], label, label, false);
+	return at - i;
+}
+
+static bool is_hamt(const struct maker *maker, __u32 node)
+{
+	const struct c_fields *row = row_of(maker, node);
+
+	return row && !strncmp(row->type, "hamt", 4);
+}
+
+/* A context variable: its key is before the value in the node of the tree. */
+static __u32 try_variable(struct maker *maker, __u32 i)
+{
+	const __u32 *nodes = maker->trail->nodes;
+	char name[WHO_LABEL_MAX] = "", label[2 * WHO_LABEL_MAX];
+	const struct trail_edge *edge;
+	__u32 at = i + 1;
+	__u64 key = 0;
+
+	if (!is_field(edge_at(maker, i), "(variables)"))
+		return 0;
+	while (edge_at(maker, at) && is_hamt(maker, nodes[at]) && is_hamt(maker, nodes[at + 1]))
+		at++;
+	edge = edge_at(maker, at);
+	if (!edge || !is_hamt(maker, nodes[at]))
+		return 0;
+	if (edge->ref.kind == REF_ITEM && edge->ref.index % 2)
+		key = image__word(maker->reader->image,
+				  maker->reader->graph->address[nodes[at]] +
+					  row_of(maker, nodes[at])->parts[0].place.at +
+					  (edge->ref.index - 1) * 8);
+	types__text(maker->reader->types,
+		    key ? image__word(maker->reader->image, key + CONTEXT_VARIABLE_NAME) : 0, name,
+		    sizeof(name));
+	snprintf(label, sizeof(label), "context variable%s%s", name[0] ? " " : "", name);
+	add(maker, nodes[at + 1], label, label, false);
+	return at + 1 - i;
+}
+
 /* What the local variable of a suspended generator or a frame is, where it is in a cell. */
 static __u32 try_cell(struct maker *maker, __u32 i)
 {
@@ -245,7 +319,8 @@ static bool is_own_frame(const struct maker *maker, __u32 i)
 static void add_edges(struct maker *maker, __u32 i)
 {
 	__u32 (*const forms[])(struct maker *, __u32) = {
-		try_attribute, try_closure, try_defaults, try_cell, add_plain,
+		try_attribute, try_closure,  try_defaults, try_cell,
+		try_cached,    try_variable, add_plain,
 	};
 
 	while (i + 1 < maker->trail->count) {

@@ -36,7 +36,8 @@ enum root_source {
 	FROM_LOCAL,   /* name: code object, thread: its state, index: which local variable */
 	FROM_FRAME,   /* the same; the frame's function, code, dict of locals */
 	FROM_VALUE,   /* the same; a value on its evaluation stack */
-	FROM_TYPE,    /* name: a static type */
+	FROM_STATE, /* thread: what its state has beside the frames: the current context, an exception ... */
+	FROM_TYPE, /* name: a static type */
 	FROM_INTERPRETER,
 };
 
@@ -83,6 +84,8 @@ size_t interpreters__list(struct root_reader *reader, __u64 list[WHO_INTERPRETER
 /* Threads' frames, in two parts: local variables, and what else frames have. */
 void roots__add_locals(struct root_reader *reader, __u64 interpreter);
 void roots__add_frames(struct root_reader *reader, __u64 interpreter);
+/* Objects that the threads' states refer to. */
+void roots__add_states(struct root_reader *reader, __u64 interpreter);
 /* Whether the object at address is a value that a running call is using; fills root. */
 bool root__of_value(struct root_reader *reader, __u64 address, struct root *root);
 
@@ -110,31 +113,6 @@ void code__text(struct root_reader *reader, __u64 code, char *text, size_t max);
 #define PARENT_ROOT 0x80000000u   /* | index in the list of roots */
 #define PARENT_NATIVE 0xfffffffeu /* an unknown native root */
 
-struct search {
-	const struct graph *graph;
-	__u32 *parent; /* NO_NODE = not reached */
-	__u32 *queue;  /* nodes in the order in which they were reached */
-	__u32 reached;
-};
-
-/* 0 or -ENOMEM. */
-int search__run(struct search *search, const struct graph *graph, const struct roots *roots);
-/* Goes on from what has more references than the graph, and was not reached. 0 or -ENOMEM. */
-int search__run_native(struct search *search);
-void search__end(struct search *search);
-
-/* A path, root first. */
-struct trail {
-	__u32 nodes[WHO_PATH_MAX];
-	__u32 count; /* 0 = not reached */
-	__u32 root;  /* parent of the first: PARENT_ROOT | index, PARENT_NATIVE */
-	__u32 gap; /* nodes[gap] does not follow nodes[gap - 1]: the middle of a long path is left out; 0 = none */
-};
-
-void search__trail(const struct search *search, __u32 node, struct trail *trail);
-
-/* ---- edges ---- */
-
 /* A reference between two nodes of some trail. */
 struct trail_edge {
 	__u32 from, to;
@@ -146,10 +124,71 @@ struct trail_edges {
 	size_t count;
 };
 
-/* Those of all trails; each object is read once. 0 or -ENOMEM. */
-int edges__find(const struct graph *graph, const struct trail *trails, size_t count,
-		struct trail_edges *edges);
+struct search {
+	const struct graph *graph;
+	__u32 *parent; /* NO_NODE = not reached */
+	__u32 *queue;  /* nodes in the order in which they were reached */
+	__u32 reached;
+	struct trail_edges
+		more; /* those that no object of the graph has as it is: search__reach_by() */
+};
+
+/* 0 or -ENOMEM. */
+int search__run(struct search *search, const struct graph *graph, const struct roots *roots);
+/* Whether all samples have been reached. */
+bool search__has_all(const struct search *search, const struct samples *samples);
+/*
+ * Looks for references that the graph missed because the target went on while it was read: at roots, and at what was reached, until all
+ * samples are reached or there is no more to read. The image is refreshed. 0, or -ENOMEM, -ESRCH, -EPERM.
+ */
+int search__mend(struct search *search, struct root_reader *reader, const struct samples *samples);
+/*
+ * Looks for what was not reached in the memory that reached objects of unknown C types have: what they point to, and what that does.
+ * 0 or -ENOMEM.
+ */
+int search__through_memory(struct search *search, struct root_reader *reader);
+/* Goes on from what has more references than the graph, and was not reached. 0 or -ENOMEM. */
+int search__run_native(struct search *search);
+void search__end(struct search *search);
+
+/* Parts of the above: roots from number `from` on; a node with the one before it, and all behind those reached last. */
+void search__add_roots(struct search *search, const struct roots *roots, size_t from);
+void search__reach(struct search *search, __u32 node, __u32 parent);
+void search__spread(struct search *search, __u32 from);
+/* The same with what the reference is called: the parent does not refer to the node itself. */
+void search__reach_by(struct search *search, __u32 node, __u32 parent, const struct ref *ref);
+/* What such a reference is called; NULL: it is none. */
+const struct ref *search__name_of(const struct search *search, __u32 node, __u32 parent);
+
+/* Objects that were made after the graph was read. NULL: no memory. */
+struct late *late__new(struct search *search, struct types *types);
+void late__free(struct late *late);
+/* Follows a reference of a node that leads out of the graph, until objects behind it lead back. */
+void late__follow(struct late *late, __u32 from, const struct ref *by);
+/* Whether some reference of `from` leads to a node so; by is that one then. */
+bool late__leads_to(struct late *late, __u32 from, __u32 to, struct ref *by);
+
+/* A path, root first. */
+struct trail {
+	__u32 nodes[WHO_PATH_MAX];
+	__u32 count; /* 0 = not reached */
+	__u32 root;  /* parent of the first: PARENT_ROOT | index, PARENT_NATIVE */
+	__u32 gap; /* nodes[gap] does not follow nodes[gap - 1]: the middle of a long path is left out; 0 = none */
+};
+
+void search__trail(const struct search *search, __u32 node, struct trail *trail);
+
+/* Whether there still is an object of the node's type, in the image as it is. */
+bool node__is_alive(struct root_reader *reader, __u32 node);
+
+/* ---- edges ---- */
+
+/* Those of all trails of the search; each object is read once. 0 or -ENOMEM. */
+int edges__find(struct search *search, struct types *types, const struct trail *trails,
+		size_t count, struct trail_edges *edges);
 const struct trail_edge *edges__get(const struct trail_edges *edges, __u32 from, __u32 to);
+/* Whether each reference of this trail, one of those that were given, was found again. */
+bool edges__have_all(const struct trail_edges *edges, const struct trail *trail);
 void edges__free(struct trail_edges *edges);
 
 /* How a reference of an object of this type is written: "[3]", "['alice']", ".items", "local x". */

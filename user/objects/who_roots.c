@@ -141,6 +141,8 @@ int roots__find(struct root_reader *reader)
 		add_interpreter(reader, interpreters[i]);
 	for (size_t i = count; i-- > 0;)
 		roots__add_frames(reader, interpreters[i]);
+	for (size_t i = count; i-- > 0;)
+		roots__add_states(reader, interpreters[i]);
 	return reader->roots->no_memory ? -ENOMEM : 0;
 }
 
@@ -183,6 +185,12 @@ void root__text(struct root_reader *reader, const struct root *root, bool with_t
 	case FROM_VALUE:
 		call_text(reader, root, with_thread, text, max);
 		break;
+	case FROM_STATE:
+		if (with_thread)
+			thread__text(reader, root->thread, text, max);
+		else
+			snprintf(text, max, "several threads");
+		break;
 	case FROM_TYPE:
 		type = types__at(reader->types, root->name);
 		snprintf(text, max, "type %s", type ? types__name(reader->types, type) : "?");
@@ -210,6 +218,9 @@ void root__object_text(struct root_reader *reader, const struct root *root, char
 		break;
 	case FROM_VALUE:
 		snprintf(text, max, "value in use");
+		break;
+	case FROM_STATE:
+		snprintf(text, max, "thread state");
 		break;
 	case FROM_TYPE:
 	case FROM_INTERPRETER:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects/classify.h"
 #include "objects/who_private.h"
 
 #define SAMPLES_DEFAULT 64
@@ -82,24 +83,90 @@ static __u32 node_at(const struct graph *graph, __u64 address)
 	return NO_NODE;
 }
 
-static void sample_addresses(const struct graph *graph, const struct who_query *query, size_t most,
-			     struct who *who, struct samples *samples)
+static int by_number(const void *a, const void *b)
 {
-	size_t count = query->address_count < most ? query->address_count : most;
+	const __u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int by_node(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Kinds whose items are in a block of their own. */
+static bool may_own(const struct object_type *type)
+{
+	return type->kind == KIND_LIST || type->kind == KIND_DICT || type->kind == KIND_SET ||
+	       type->kind == KIND_BYTEARRAY || type->kind == KIND_ARRAY ||
+	       type->kind == KIND_NDARRAY;
+}
+
+/* Blocks that are no objects, but what one keeps its items in: nodes[i] of addresses[i], ascending. */
+static void find_owners(const struct graph *graph, const struct who_query *query, __u32 *nodes)
+{
+	size_t missing = 0;
 
 	for (size_t i = 0; i < query->address_count; i++)
-		who->found += node_at(graph, query->addresses[i]) != NO_NODE;
-	for (size_t i = 0; i < count; i++) {
-		size_t at = (2 * i + 1) * query->address_count / (2 * count);
-		__u32 node = node_at(graph, query->addresses[at]);
+		missing += nodes[i] == NO_NODE;
+	for (__u32 node = 0; missing && node < graph->count; node++) {
+		const struct object_type *type = types__get(graph->types, graph->type[node]);
+		struct object_size size;
+		__u64 *found;
 
-		if (node != NO_NODE)
-			samples->nodes[samples->count++] = node;
+		if (!type || !may_own(type))
+			continue;
+		classify__size(graph->types, graph->address[node], type, &size);
+		found = size.buffer_address
+				? bsearch(&size.buffer_address, query->addresses,
+					  query->address_count, sizeof(*found), by_number)
+				: NULL;
+		if (!found || nodes[found - query->addresses] != NO_NODE)
+			continue;
+		nodes[found - query->addresses] = node;
+		missing--;
 	}
-	if (samples->count)
-		who->what = who__printable(
-			who, types__name(graph->types,
-					 types__get(graph->types, graph->type[samples->nodes[0]])));
+}
+
+/* An object and its items' block may both be asked for: it is one. Returns how many are left, at the front. */
+static size_t drop_doubles(__u32 *nodes, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(nodes, count, sizeof(*nodes), by_node);
+	for (size_t i = 0; i < count && nodes[i] != NO_NODE; i++)
+		if (!kept || nodes[kept - 1] != nodes[i])
+			nodes[kept++] = nodes[i];
+	return kept;
+}
+
+static int sample_addresses(const struct graph *graph, const struct who_query *query, size_t most,
+			    struct who *who, struct samples *samples)
+{
+	__u32 *nodes = calloc(query->address_count + 1, sizeof(*nodes));
+	const struct object_type *type;
+	const char *name = query->name;
+
+	if (!nodes)
+		return -ENOMEM;
+	qsort(query->addresses, query->address_count, sizeof(*query->addresses), by_number);
+	for (size_t i = 0; i < query->address_count; i++)
+		nodes[i] = node_at(graph, query->addresses[i]);
+	find_owners(graph, query, nodes);
+	who->found = drop_doubles(nodes, query->address_count);
+	samples->count = who->found < most ? who->found : most;
+	for (size_t i = 0; i < samples->count; i++)
+		samples->nodes[i] = nodes[(2 * i + 1) * who->found / (2 * samples->count)];
+	free(nodes);
+	if (samples->count && !name) {
+		type = types__get(graph->types, graph->type[samples->nodes[0]]);
+		name = types__name(graph->types, type);
+	}
+	who->what = name ? who__printable(who, name) : NULL;
+	return 0;
 }
 
 int samples__choose(const struct graph *graph, const struct who_query *query, struct who *who,
@@ -116,7 +183,7 @@ int samples__choose(const struct graph *graph, const struct who_query *query, st
 	if (query->type)
 		err = sample_types(graph, query->type, most, who, samples);
 	else
-		sample_addresses(graph, query, most, who, samples);
+		err = sample_addresses(graph, query, most, who, samples);
 	who->sampled = samples->count;
 	return err ? err : samples->count ? 0 : -ENOENT;
 }

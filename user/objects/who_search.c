@@ -12,7 +12,7 @@
 /* Of a long path, so many nodes next to its root are kept, the rest next to its end. */
 #define HEAD (WHO_PATH_MAX / 2)
 
-static void reach(struct search *search, __u32 node, __u32 parent)
+void search__reach(struct search *search, __u32 node, __u32 parent)
 {
 	if (search->parent[node] != NO_NODE)
 		return;
@@ -20,7 +20,7 @@ static void reach(struct search *search, __u32 node, __u32 parent)
 	search->queue[search->reached++] = node;
 }
 
-static void spread(struct search *search, __u32 from)
+void search__spread(struct search *search, __u32 from)
 {
 	const struct graph *graph = search->graph;
 
@@ -28,7 +28,7 @@ static void spread(struct search *search, __u32 from)
 		__u32 node = search->queue[i];
 
 		for (__u64 e = graph->first[node]; e < graph->first[node + 1]; e++)
-			reach(search, graph->to[e], node);
+			search__reach(search, graph->to[e], node);
 	}
 }
 
@@ -37,8 +37,14 @@ static void spread_roots(struct search *search, const struct roots *roots, size_
 	__u32 reached = search->reached;
 
 	for (size_t i = from; i < to; i++)
-		reach(search, roots->list[i].node, PARENT_ROOT | i);
-	spread(search, reached);
+		search__reach(search, roots->list[i].node, PARENT_ROOT | i);
+	search__spread(search, reached);
+}
+
+void search__add_roots(struct search *search, const struct roots *roots, size_t from)
+{
+	spread_roots(search, roots, from, roots->late);
+	spread_roots(search, roots, roots->late, roots->count);
 }
 
 int search__run(struct search *search, const struct graph *graph, const struct roots *roots)
@@ -50,8 +56,7 @@ int search__run(struct search *search, const struct graph *graph, const struct r
 		return -ENOMEM;
 	for (__u32 i = 0; i < graph->count; i++)
 		search->parent[i] = NO_NODE;
-	spread_roots(search, roots, 0, roots->late);
-	spread_roots(search, roots, roots->late, roots->count);
+	search__add_roots(search, roots, 0);
 	return 0;
 }
 
@@ -76,9 +81,9 @@ int search__run_native(struct search *search)
 		return -ENOMEM;
 	for (__u32 i = 0; i < graph->count; i++)
 		if (search->parent[i] == NO_NODE && graph->refcount[i] > count[i])
-			reach(search, i, PARENT_NATIVE);
+			search__reach(search, i, PARENT_NATIVE);
 	free(count);
-	spread(search, from);
+	search__spread(search, from);
 	return 0;
 }
 
@@ -86,6 +91,7 @@ void search__end(struct search *search)
 {
 	free(search->parent);
 	free(search->queue);
+	free(search->more.list);
 	*search = (struct search){0};
 }
 

@@ -125,12 +125,15 @@ static size_t group_paths(const struct path *paths, size_t count, const struct g
 	return group_count;
 }
 
+/* Of as many, what has a name first. */
 static int by_samples(const void *a, const void *b)
 {
 	const struct who_shape *x = a, *y = b;
 
 	if (x->samples != y->samples)
 		return x->samples < y->samples ? 1 : -1;
+	if ((x->root == ROOT_NATIVE) != (y->root == ROOT_NATIVE))
+		return x->root == ROOT_NATIVE ? 1 : -1;
 	return x->step_count < y->step_count ? -1 : x->step_count > y->step_count;
 }
 
@@ -156,29 +159,29 @@ int shapes__make(const struct path *paths, size_t count, const struct graph *gra
 	return err;
 }
 
+/* Containers of one kind, such as a list for each of some threads, are common while so few of them have all samples. */
+#define COMMON_KINDS 8
+
 /*
- * The largest container that most samples have in common; where they have none in common, the largest. The object itself is none: it
- * is what is held.
+ * The largest container that many samples have in common, by its length and their share; where they have none in common, the largest.
+ * The object itself is none: it is what is held.
  */
 void shape__dominate(struct who_shape *shape)
 {
-	const struct who_step *best = NULL;
+	bool best_common = false;
+	double most = 0;
 
 	shape->dominating = shape->step_count;
 	for (size_t i = 0; i + 1 < shape->step_count; i++) {
 		const struct who_step *step = &shape->steps[i];
-		bool common = 2 * step->shared > shape->samples;
+		bool common = COMMON_KINDS * step->shared > shape->samples;
+		double entries = (double)step->length * (common ? step->shared : 1);
 
-		if (!step->container || !step->length)
+		if (!step->container || !step->length || common < best_common ||
+		    (common == best_common && entries <= most))
 			continue;
-		if (best) {
-			bool best_common = 2 * best->shared > shape->samples;
-
-			if (common < best_common ||
-			    (common == best_common && step->length <= best->length))
-				continue;
-		}
-		best = step;
+		best_common = common;
+		most = entries;
 		shape->dominating = i;
 	}
 }

@@ -9,6 +9,7 @@
 
 #define THREADS_MAX (1u << 16)
 #define FRAMES_MAX (1u << 18) /* of a process: a forged chain has no end */
+#define STATE_WORDS 64        /* of a PyThreadState, which has its objects among the first */
 #define FRAME_WORK 16         /* words that a frame takes beside its locals */
 
 /* for (walk = start; call__next();): each Python frame of each thread of an interpreter. */
@@ -129,6 +130,22 @@ void roots__add_frames(struct root_reader *reader, __u64 interpreter)
 				image__word(reader->image, call.frame + objects->frame_fields[i]) &
 					~(__u64)layout_of(&call)->frame_code_tag_mask,
 				&root);
+	}
+}
+
+/* Of a word that is the address of an object no more is asked; what is behind the end of a shorter state is seldom one. */
+void roots__add_states(struct root_reader *reader, __u64 interpreter)
+{
+	struct call call;
+
+	call__start(&call, reader, interpreter);
+	while (next_thread(&call)) {
+		struct root root = {
+			.kind = ROOT_THREAD, .source = FROM_STATE, .thread = call.thread};
+
+		for (__u32 i = 0; i < STATE_WORDS && reader->work; i++, reader->work--)
+			roots__add(reader, image__word(reader->image, call.thread + i * 8ull),
+				   &root);
 	}
 }
 

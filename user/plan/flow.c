@@ -275,13 +275,6 @@ void flow__free(struct flow *flow)
 	*flow = (struct flow){0};
 }
 
-const struct flow_node *flow__at(const struct flow *flow, __u64 address)
-{
-	__u16 node = inside(flow, address) ? flow->index[address - flow->code.address] : 0;
-
-	return node ? &flow->nodes[node - 1] : NULL;
-}
-
 bool flow__overlapped(const struct flow *flow, const struct flow_node *node)
 {
 	size_t at = node->insn.address - flow->code.address, end = at + node->insn.length;

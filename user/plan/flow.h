@@ -54,9 +54,6 @@ struct flow {
 int flow__build(const struct code *function, __u32 kernel, struct flow *flow);
 void flow__free(struct flow *flow);
 
-/* The node of the instruction at address, or NULL. */
-const struct flow_node *flow__at(const struct flow *flow, __u64 address);
-
 /* Whether another way of decoding, that some jump takes, has an instruction inside this one. */
 bool flow__overlapped(const struct flow *flow, const struct flow_node *node);
 
