@@ -55,6 +55,22 @@ def test_cache_that_grows(tmp_path, some_python):
 
 
 @pytest.mark.usefixtures("can_trace")
+def test_memory_of_c_code(tmp_path, some_python):
+    """What objects of C code have from malloc is theirs, though nothing says so but an address in them."""
+    report, truth, _ = judge(tmp_path, some_python, "buffers", "--mode", "exact")
+    (verdict,) = [each for each in leaks(report) if each["container"] == truth["container"]]
+    assert verdict["cause"] == "object_retention"
+    site = report.process["sites"][verdict["site"]]
+    assert (site["path"], site["line"]) == (truth["path"], truth["line"])
+    (memory,) = [
+        each for each in report.process["sites"]
+        if (each["path"], each["line"], each["domain"]) == (truth["path"], truth["line"], "raw")
+    ]
+    assert memory["types"][0]["name"] == truth["type"]
+    assert memory["types"][0]["bytes"] >= 0.9 * memory["live_bytes"]
+
+
+@pytest.mark.usefixtures("can_trace")
 def test_ring_that_is_full(tmp_path, some_python):
     report, _, status = judge(tmp_path, some_python, "ring", "--mode", "exact", "--fail-on", "leak")
     assert status == 0 and not leaks(report), report.process["verdicts"]

@@ -18,6 +18,7 @@
 #define OPAQUE_WORDS 128 /* of an object of an unknown C type, looked at for addresses of blocks */
 #define OBJECT_HEAD_WORDS 2 /* reference count and type */
 #define BEHIND_WORDS 64     /* of what such an address leads to */
+#define WORDS_MAX (1u << 24)
 #define MALLOC_ALIGNMENT 16
 
 /* A sampled block and what it turned out to be. */
@@ -104,6 +105,7 @@ static bool may_own(const struct object_type *type)
 struct unowned {
 	struct joined *blocks;
 	size_t count, missing;
+	__u64 words_left; /* of objects of unknown types, and of what they point to, that may be looked at */
 };
 
 static void give(struct joined *block, __u32 node, struct unowned *unowned)
@@ -129,9 +131,10 @@ static void find_in_words(struct scene *scene, const __u64 *words, size_t count,
 {
 	__u64 behind[BEHIND_WORDS];
 
-	for (size_t i = 0; i < count && unowned->missing; i++) {
+	for (size_t i = 0; i < count && unowned->missing && unowned->words_left; i++) {
 		struct joined *block = block_at(unowned->blocks, unowned->count, words[i]);
 
+		unowned->words_left--;
 		if (block && block->address == words[i])
 			give(block, node, unowned);
 		if (!deeper || !words[i] || words[i] % MALLOC_ALIGNMENT ||
@@ -164,7 +167,7 @@ static void find_in_opaque(struct scene *scene, const struct object_type *type, 
 
 static void find_owners(struct scene *scene, struct joined *blocks, size_t count)
 {
-	struct unowned unowned = {.blocks = blocks, .count = count};
+	struct unowned unowned = {.blocks = blocks, .count = count, .words_left = WORDS_MAX};
 	const struct graph *graph = scene->graph;
 
 	for (size_t i = 0; i < count; i++)
@@ -173,7 +176,7 @@ static void find_owners(struct scene *scene, struct joined *blocks, size_t count
 		const struct object_type *type = types__get(scene->types, graph->type[node]);
 		struct object_size size;
 
-		if (type && type->kind == KIND_OPAQUE) {
+		if (type && type->kind == KIND_OPAQUE && unowned.words_left) {
 			find_in_opaque(scene, type, node, &unowned);
 		} else if (type && may_own(type)) {
 			classify__size(scene->types, graph->address[node], type, &size);
