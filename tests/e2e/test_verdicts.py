@@ -55,9 +55,9 @@ def test_cache_that_grows(tmp_path, some_python):
 
 
 @pytest.mark.usefixtures("can_trace")
-def test_memory_of_c_code(tmp_path, some_python):
+def test_memory_of_c_code(tmp_path, one_python):
     """What objects of C code have from malloc is theirs, though nothing says so but an address in them."""
-    report, truth, _ = judge(tmp_path, some_python, "buffers", "--mode", "exact")
+    report, truth, _ = judge(tmp_path, one_python, "buffers", "--mode", "exact")
     (verdict,) = [each for each in leaks(report) if each["container"] == truth["container"]]
     assert verdict["cause"] == "object_retention"
     site = report.process["sites"][verdict["site"]]
@@ -76,12 +76,7 @@ def test_ring_that_is_full(tmp_path, some_python):
     assert status == 0 and not leaks(report), report.process["verdicts"]
 
 
-@pytest.mark.parametrize("why", ["asked for", "no BPF allowed"])
-def test_without_probes(tmp_path, some_python, needs, why):
-    """The heap alone: asked for, or all that is left of the default mode."""
-    needs("setpriv")
-    options, wrap = (["--mode", "census"], ()) if why == "asked for" else ([], NO_BPF)
-    report, truth, _ = judge(tmp_path, some_python, "cache", *options, wrap=wrap)
+def assert_told_by_reading(report, truth):
     assert report.process["trace"]["mode"] == "census"
     assert not report.process["sites"]
     told = [
@@ -92,6 +87,18 @@ def test_without_probes(tmp_path, some_python, needs, why):
     ]
     assert told, report.process["verdicts"]
     assert truth["container"] in " ".join(told[0]["held_by"])
+
+
+def test_without_probes(tmp_path, some_python):
+    report, truth, _ = judge(tmp_path, some_python, "cache", "--mode", "census")
+    assert_told_by_reading(report, truth)
+
+
+def test_no_bpf_allowed(tmp_path, one_python, needs):
+    """What is left of the default mode then."""
+    needs("setpriv")
+    report, truth, _ = judge(tmp_path, one_python, "cache", wrap=NO_BPF)
+    assert_told_by_reading(report, truth)
 
 
 @pytest.mark.usefixtures("can_trace")

@@ -253,7 +253,8 @@ bool late__leads_to(struct late *late, __u32 from, __u32 to, struct ref *by)
 struct memory {
 	struct search *search;
 	struct root_reader *reader;
-	__u32 node; /* whose memory it is */
+	__u32 node;        /* whose memory it is */
+	__u32 *references; /* of each node, by other objects */
 	__u64 words_left;
 	__u64 seen
 		[SEEN]; /* blocks that were looked through last: many objects share what they point to */
@@ -283,9 +284,10 @@ static void look_at_word(struct memory *memory, __u64 word, int depth)
 	if (!word || word % sizeof(__u64))
 		return;
 	to = graph__find(memory->search->graph, word);
-	if (to != NO_NODE)
+	/* What has a reference that no object explains: else it is a trace of what was there once. */
+	if (to != NO_NODE && memory->search->graph->refcount[to] > memory->references[to])
 		search__reach_by(memory->search, to, memory->node, &by);
-	else if (depth && word % ALIGNMENT == 0)
+	else if (to == NO_NODE && depth && word % ALIGNMENT == 0)
 		look_through(memory, word, depth - 1);
 }
 
@@ -330,7 +332,16 @@ int search__through_memory(struct search *search, struct root_reader *reader)
 
 	if (!memory)
 		return -ENOMEM;
-	*memory = (struct memory){.search = search, .reader = reader, .words_left = MEMORY_WORDS};
+	*memory = (struct memory){
+		.search = search,
+		.reader = reader,
+		.references = search__count_references(search),
+		.words_left = MEMORY_WORDS,
+	};
+	if (!memory->references) {
+		free(memory);
+		return -ENOMEM;
+	}
 	for (__u32 i = 0; i < search->reached && memory->words_left; i++) {
 		const struct object_type *type;
 		__u32 reached = search->reached;
@@ -342,6 +353,7 @@ int search__through_memory(struct search *search, struct root_reader *reader)
 		if (search->reached > reached)
 			search__spread(search, reached);
 	}
+	free(memory->references);
 	free(memory);
 	return 0;
 }

@@ -147,6 +147,8 @@ int search__mend(struct search *search, struct root_reader *reader, const struct
  * 0 or -ENOMEM.
  */
 int search__through_memory(struct search *search, struct root_reader *reader);
+/* References that the graph has to each node that was not reached; the caller frees them. NULL: no memory. */
+__u32 *search__count_references(const struct search *search);
 /* Goes on from what has more references than the graph, and was not reached. 0 or -ENOMEM. */
 int search__run_native(struct search *search);
 void search__end(struct search *search);

@@ -60,8 +60,7 @@ int search__run(struct search *search, const struct graph *graph, const struct r
 	return 0;
 }
 
-/* References that the graph has to each node that was not reached. */
-static __u32 *count_references(const struct search *search)
+__u32 *search__count_references(const struct search *search)
 {
 	const struct graph *graph = search->graph;
 	__u32 *count = calloc(graph->count + 1ull, sizeof(*count));
@@ -75,7 +74,7 @@ static __u32 *count_references(const struct search *search)
 int search__run_native(struct search *search)
 {
 	const struct graph *graph = search->graph;
-	__u32 from = search->reached, *count = count_references(search);
+	__u32 from = search->reached, *count = search__count_references(search);
 
 	if (!count)
 		return -ENOMEM;
