@@ -33,6 +33,19 @@ struct tracked_block {
 	struct live_block block;
 };
 
+static inline enum heap_layer heap_layer__of(__u32 domain)
+{
+	return domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
+}
+
+/* A window's block may be long gone until it has been followed up. judged_ns: until when windows have been, by layer. */
+static inline bool live_block__is_known(const struct live_block *block,
+					const __u64 judged_ns[HEAP_LAYERS])
+{
+	return block->mean != MEAN_WINDOW ||
+	       block->born_ns <= judged_ns[heap_layer__of(block->domain)];
+}
+
 /* A distinct stack and what happened there. */
 struct stack_info {
 	struct stack_key key;

@@ -102,14 +102,6 @@ static int list_stacks(struct question *question, const struct report_process *p
 	return 0;
 }
 
-/* A window's block may be long gone until it has been followed up. */
-static bool is_known(const struct report_process *process, const struct live_block *block)
-{
-	enum heap_layer layer = block->domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
-
-	return block->mean != MEAN_WINDOW || block->born_ns <= process->tracing.judged_ns[layer];
-}
-
 static int list_blocks(struct question *question, struct tracer *tracer,
 		       const struct report_process *process)
 {
@@ -124,7 +116,7 @@ static int list_blocks(struct question *question, struct tracer *tracer,
 	for (size_t i = 0; !err && i < count; i++)
 		if ((blocks[i].block.domain == DOMAIN_OBJECT ||
 		     blocks[i].block.domain == DOMAIN_RAW) &&
-		    is_known(process, &blocks[i].block) &&
+		    live_block__is_known(&blocks[i].block, process->tracing.judged_ns) &&
 		    bsearch(&blocks[i].block.stack, question->stacks, question->stack_count,
 			    sizeof(*question->stacks), by_number))
 			question->addresses[question->address_count++] = blocks[i].key.addr;

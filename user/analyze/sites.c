@@ -184,8 +184,7 @@ static const struct named_frame *main_caller(const struct entry *entries, size_t
 /* How far off the scale of what windows have recorded may be. */
 static double scale_error_of(const struct report_process *process, enum domain domain)
 {
-	return process->tracing
-		.scale_error[domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW];
+	return process->tracing.scale_error[heap_layer__of(domain)];
 }
 
 /* One site of count entries, of which all are the same place. */

@@ -35,8 +35,6 @@ struct heap_block {
 	__u32 have;
 };
 
-#define POOL_SIZE_CLASSES 32
-
 struct pool_class_totals {
 	__u64 pools, full, in_use, free; /* pools; blocks in use, free blocks in these pools */
 };
@@ -63,7 +61,7 @@ struct malloc_range {
 
 struct block_totals {
 	/* pymalloc */
-	struct pool_class_totals classes[POOL_SIZE_CLASSES];
+	struct pool_class_totals classes[POOL_CLASSES];
 	struct arena_fill *arenas; /* by address */
 	size_t arena_count;
 	__u64 free_pools, free_pool_bytes,

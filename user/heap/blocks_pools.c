@@ -22,8 +22,6 @@
 #define POOL_HEAD ((__u32)sizeof(struct pool_header))
 #define PAGE 4096u
 
-_Static_assert(POOL_CLASSES == POOL_SIZE_CLASSES, "size classes");
-
 /* The pool under way. */
 struct pool_map {
 	__u64 address;
@@ -47,13 +45,6 @@ struct pool_sweep {
 	struct pool_map pool;
 };
 
-static int by_address(const void *a, const void *b)
-{
-	const struct arena_range *x = a, *y = b;
-
-	return x->address < y->address ? -1 : x->address > y->address;
-}
-
 /* Whether there is memory at all that the arena could be; a table may say anything. */
 static bool is_mapped(struct image *image, const struct arena_range *arena, __u32 size)
 {
@@ -63,13 +54,12 @@ static bool is_mapped(struct image *image, const struct arena_range *arena, __u3
 	       arena->end <= arena->address + size && image__resident(image, arena->address, size);
 }
 
-/* Sorts the arenas, drops those that overlap or are nowhere; true if any of the latter. */
+/* Of arenas in order, drops those that overlap or are nowhere; true if any of the latter. */
 static bool drop_impossible(struct pool_sweep *sweep, struct arena_list *arenas)
 {
 	size_t kept = 0, nowhere = 0;
 	__u64 end = 0;
 
-	qsort(arenas->list, arenas->count, sizeof(*arenas->list), by_address);
 	for (size_t i = 0; i < arenas->count; i++) {
 		const struct arena_range *arena = &arenas->list[i];
 

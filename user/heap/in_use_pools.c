@@ -39,24 +39,6 @@ struct reader {
 	struct pool_copy pool;
 };
 
-static int by_first(const void *a, const void *b)
-{
-	const struct arena_range *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static int read_arenas(const struct pools *pools, struct arena_list *arenas)
-{
-	int err;
-
-	arenas->count = 0;
-	err = pools__read_arenas(pools, arenas);
-	if (!err)
-		qsort(arenas->list, arenas->count, sizeof(*arenas->list), by_first);
-	return err;
-}
-
 /* The arena that has a pool at this address which was in use, or NULL. */
 static const struct arena_range *find_arena(const struct arena_list *arenas, __u64 pool, __u32 size)
 {
@@ -268,11 +250,12 @@ int in_use__check_pools(const struct target *target, struct pools *pools, struct
 	reader->debug = !strcmp(target->python.allocator, "pymalloc_debug");
 	reader->pages = pages;
 	reader->pool.size = pools->layout.pool_size;
-	err = read_arenas(pools, &reader->arenas);
+	err = pools__read_arenas(pools, &reader->arenas);
 	if (!err)
 		err = check_all(reader, blocks, count, false, &missing);
 	if (!err && missing) {
-		err = read_arenas(pools, &reader->arenas);
+		reader->arenas.count = 0;
+		err = pools__read_arenas(pools, &reader->arenas);
 		if (!err)
 			err = check_all(reader, blocks, count, true, &missing);
 	}

@@ -71,13 +71,6 @@ static int batch__add(struct batch *batch, __u64 pool, __u32 arena)
 	return ++batch->count == BATCH ? batch__flush(batch) : 0;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const struct arena_range *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
 static int count_blocks(const struct pools *pools, struct arena_list *arenas,
 			struct pools_in_use *in_use)
 {
@@ -93,8 +86,7 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas,
 	batch->count = 0;
 	batch->in_use = (struct pools_in_use){0};
 
-	/* In order, so that no pool counts twice whatever the tables say. */
-	qsort(arenas->list, arenas->count, sizeof(*arenas->list), by_address);
+	/* They come in order, so that no pool counts twice whatever the tables say. */
 	for (size_t i = 0; i < arenas->count && !err; i++) {
 		__u64 pool = arenas->list[i].first, end = arenas->list[i].end;
 

@@ -192,6 +192,13 @@ static int read_arenas_of_interpreters(const struct pools *pools, struct arena_l
 	return err == -EFAULT && arenas->count ? 0 : err;
 }
 
+static int by_first(const void *a, const void *b)
+{
+	const struct arena_range *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
 int pools__read_arenas(const struct pools *pools, struct arena_list *arenas)
 {
 	int err = pools->layout.interp_obmalloc ? read_arenas_of_interpreters(pools, arenas)
@@ -199,5 +206,10 @@ int pools__read_arenas(const struct pools *pools, struct arena_list *arenas)
 
 	if (err == -EFAULT)
 		err = -ENOENT;
-	return err ? err : arenas->count ? 0 : -ENOENT;
+	if (err)
+		return err;
+	if (!arenas->count)
+		return -ENOENT;
+	qsort(arenas->list, arenas->count, sizeof(*arenas->list), by_first);
+	return 0;
 }

@@ -56,7 +56,7 @@ struct arena_list {
 };
 
 /*
- * pools_arenas.c: the arenas of all interpreters; the caller frees arenas->list, after an error
+ * pools_arenas.c: the arenas of all interpreters, by address; the caller frees arenas->list, after an error
  * too. 0 or -errno, -ENOENT: there is none.
  */
 int pools__read_arenas(const struct pools *pools, struct arena_list *arenas);

@@ -101,14 +101,6 @@ static struct stack_of *list_stacks(const struct report_process *process,
 	return stacks;
 }
 
-/* A window's block may be long gone until it has been followed up. */
-static bool is_known(const struct report_process *process, const struct live_block *block)
-{
-	enum heap_layer layer = block->domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
-
-	return block->mean != MEAN_WINDOW || block->born_ns <= process->tracing.judged_ns[layer];
-}
-
 static int add_block(struct inspect_site *site, const struct tracked_block *block, __u64 now_ns)
 {
 	/* Room doubles: it is full where the count is a power of two. */
@@ -150,7 +142,7 @@ int choose__sites(const struct report_process *process, const struct tracked_blo
 		const struct stack_of *found =
 			bsearch(&wanted, stacks, stack_count, sizeof(*stacks), by_hash);
 
-		if (found && is_known(process, &blocks[i].block))
+		if (found && live_block__is_known(&blocks[i].block, process->tracing.judged_ns))
 			err = add_block(&sites[found->site], &blocks[i], now_ns);
 	}
 	free(stacks);

@@ -77,7 +77,7 @@ static json *class_object(struct builder *b, size_t index, const struct pool_cla
 {
 	json *to = json_object_new_object();
 
-	build__count(b, to, "size", 16 * (index + 1));
+	build__count(b, to, "size", POOL_BLOCK_SIZE(index));
 	build__count(b, to, "pools", class->pools);
 	build__count(b, to, "full_pools", class->full);
 	build__count(b, to, "in_use", class->in_use);
@@ -104,7 +104,7 @@ static json *pymalloc_object(struct builder *b, const struct block_totals *total
 	build__count(b, to, "free_pools", totals->free_pools);
 	build__count(b, to, "free_pool_bytes", totals->free_pool_bytes);
 	build__count(b, to, "virgin_bytes", totals->virgin_bytes);
-	for (size_t i = 0; i < POOL_SIZE_CLASSES; i++)
+	for (size_t i = 0; i < POOL_CLASSES; i++)
 		if (totals->classes[i].pools)
 			build__append(b, classes, class_object(b, i, &totals->classes[i]));
 	build__put(b, to, "classes", classes);

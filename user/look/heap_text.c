@@ -223,7 +223,7 @@ static __u64 in_use_of(const struct block_totals *totals, __u64 *free_bytes)
 	__u64 in_use = 0;
 
 	*free_bytes = 0;
-	for (size_t i = 0; i < POOL_SIZE_CLASSES; i++) {
+	for (size_t i = 0; i < POOL_CLASSES; i++) {
 		in_use += totals->classes[i].in_use * 16 * (i + 1);
 		*free_bytes += totals->classes[i].free * 16 * (i + 1);
 	}
@@ -244,10 +244,10 @@ static void print_class(struct line *line, size_t index, const struct pool_class
 /* As many columns of rows as the line has room for. */
 static void print_classes(struct line *line, const struct block_totals *totals)
 {
-	size_t used[POOL_SIZE_CLASSES], count = 0, rows;
+	size_t used[POOL_CLASSES], count = 0, rows;
 	const size_t width = 50, columns = line->width >= INDENT + 2 * width ? 2 : 1;
 
-	for (size_t i = 0; i < POOL_SIZE_CLASSES; i++)
+	for (size_t i = 0; i < POOL_CLASSES; i++)
 		if (totals->classes[i].pools)
 			used[count++] = i;
 	rows = (count + columns - 1) / columns;

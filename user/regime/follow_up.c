@@ -18,8 +18,7 @@ static size_t list_questions(const struct regime *r, const struct tracked_block 
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		enum heap_layer layer = blocks[i].block.domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT
-										: HEAP_LAYER_RAW;
+		enum heap_layer layer = heap_layer__of(blocks[i].block.domain);
 
 		if (r->layers[layer].blind)
 			questions[n++] = (struct block_query){

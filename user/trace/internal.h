@@ -133,14 +133,6 @@ void names__free(struct name_store *names);
 /* The stack's frames, or NULL while they have not arrived. */
 const struct stack_entry *names__stack(const struct name_store *names, const struct stack_key *key);
 
-/* Whether what a window recorded has been looked up in the heap often enough to be believed. */
-static inline bool block__is_judged(const struct traced *traced, const struct live_block *block)
-{
-	enum heap_layer layer = block->domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW;
-
-	return block->born_ns <= traced->judged_ns[layer];
-}
-
 /* How many blocks one that a target's window recorded stands for, at least 1. */
 struct window_scale {
 	double raw, object; /* traced->scale; object: where pymalloc does not serve it */

@@ -165,7 +165,7 @@ static int visit_block(void *context, const void *k, const void *v)
 
 	if (!stack)
 		return 0; /* younger than the copy of the stack table */
-	if (block->mean == MEAN_WINDOW && !block__is_judged(traced, block))
+	if (!live_block__is_known(block, traced->judged_ns))
 		return 0; /* perhaps long released */
 	if (builder->older_s > 0 &&
 	    (now < block->born_ns || (now - block->born_ns) / 1e9 < builder->older_s))

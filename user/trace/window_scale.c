@@ -41,14 +41,14 @@ static int count_block(void *context, const void *k, const void *v)
 	recorded = &count->recorded[key->target][class_of(block)];
 	if (block->mean != MEAN_WINDOW)
 		recorded->otherwise++;
-	else if (block__is_judged(&count->tracer->targets[key->target], block))
+	else if (live_block__is_known(block, count->tracer->targets[key->target].judged_ns))
 		recorded->in_windows++;
 	return 0;
 }
 
 static double layer_scale(const struct traced *traced, __u32 domain)
 {
-	return fmax(traced->scale[domain == DOMAIN_OBJECT ? HEAP_LAYER_OBJECT : HEAP_LAYER_RAW], 1);
+	return fmax(traced->scale[heap_layer__of(domain)], 1);
 }
 
 static bool has_bounds(const struct traced *traced)
