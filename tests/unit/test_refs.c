@@ -111,6 +111,7 @@ static void forge(struct types *types, unsigned char *area)
 			if (kind == KIND_OPAQUE || kind == KIND_DICT)
 				type.fields = some_row(types);
 			type.native_basicsize = number() % (type.basicsize + 1);
+			type.added_from = number() % (type.native_basicsize + 1);
 			walk(types, (__u64)area + (number() % FORGED_BYTES & ~7ull), &type);
 		}
 	}

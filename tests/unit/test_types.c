@@ -393,6 +393,42 @@ static void test_circle_of_bases(void **state)
 	assert_string_equal(types__name(f->types, at(f, all[3])), "Circle");
 }
 
+/* A type of C code that we do not know is what its base is, and has something of its own behind that. */
+static void test_c_types_by_base(void **state)
+{
+	struct forged *f = *state;
+	unsigned char *meta = forge_type(f, NULL, "type", 0);
+	unsigned char *dict = forge_type(f, meta, "dict", 0);
+	unsigned char *tuple = forge_type(f, meta, "tuple", 0);
+	unsigned char *own = forge_type(f, meta, "StgDict", 0);
+	unsigned char *above = forge_type(f, meta, "Above", 0);
+	unsigned char *same = forge_type(f, meta, "stat_result", 0);
+	unsigned char *longer = forge_type(f, meta, "Longer", 0);
+
+	put(dict, TYPE_BASICSIZE, 48);
+	put(own, TYPE_BASICSIZE, 80);
+	put(own, TYPE_BASE, address_of(dict));
+	put(above, TYPE_BASICSIZE, 96);
+	put(above, TYPE_BASE, address_of(own));
+	put(tuple, TYPE_BASICSIZE, 24);
+	put(same, TYPE_BASICSIZE, 24);
+	put(same, TYPE_BASE, address_of(tuple));
+	put(longer, TYPE_BASICSIZE, 40); /* its items are not where a tuple's are */
+	put(longer, TYPE_BASE, address_of(tuple));
+	look(f);
+	assert_true(at(f, dict) && at(f, own) && at(f, above) && at(f, same) && at(f, longer));
+	types__settle(f->types);
+	assert_int_equal(at(f, own)->kind, KIND_DICT);
+	assert_int_equal(at(f, own)->added_from, 48);
+	assert_int_equal(at(f, own)->native_basicsize, 80);
+	assert_int_equal(at(f, above)->kind, KIND_DICT);
+	assert_int_equal(at(f, above)->added_from, 48);
+	assert_int_equal(at(f, same)->kind, KIND_TUPLE);
+	assert_int_equal(at(f, same)->added_from, 24);
+	assert_int_equal(at(f, longer)->kind, KIND_OPAQUE);
+	assert_int_equal(at(f, dict)->added_from, 48);
+}
+
 /* What could be a type but for one word. */
 static void test_not_types(void **state)
 {
@@ -469,10 +505,15 @@ static void test_so_many_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),        forged_test(test_c_names),
-		forged_test(test_most_replacements), forged_test(test_text),
-		forged_test(test_metatypes),         forged_test(test_circle_of_bases),
-		forged_test(test_not_types),         forged_test(test_so_many_types),
+		cmocka_unit_test(test_names),
+		forged_test(test_c_names),
+		forged_test(test_c_types_by_base),
+		forged_test(test_most_replacements),
+		forged_test(test_text),
+		forged_test(test_metatypes),
+		forged_test(test_circle_of_bases),
+		forged_test(test_not_types),
+		forged_test(test_so_many_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

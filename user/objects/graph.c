@@ -55,7 +55,8 @@ static int read_nodes(struct graph *graph, const struct target *target, struct p
 	int err;
 
 	graph->index = graph_index__new();
-	if (!graph->index)
+	graph->memory = memory_blocks__new();
+	if (!graph->index || !graph->memory)
 		return -ENOMEM;
 	err = found_list__sweep(&found, graph, target, pools);
 	if (!err)
@@ -177,6 +178,7 @@ void graph__free(struct graph *graph)
 	if (!graph)
 		return;
 	graph_index__free(graph->index);
+	memory_blocks__free(graph->memory);
 	free(graph->address);
 	free(graph->type);
 	free(graph->refcount);

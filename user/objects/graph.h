@@ -14,6 +14,7 @@
 #define OBJECTS_GRAPH_H
 
 #include "heap/blocks.h"
+#include "objects/memory_blocks.h"
 #include "objects/types.h"
 
 #define NODE_EXACT 1   /* its edges are all its strong references */
@@ -41,6 +42,7 @@ struct graph {
 	__u32 mended;                  /* how often who.c has read parts of it again */
 	struct types *types;           /* not owned */
 	struct graph_index *index;
+	struct memory_blocks *memory; /* what was no object */
 };
 
 /* nodes: at most that many (0 = 20 million). 0, or -ESRCH, -EPERM, -ENOMEM. */

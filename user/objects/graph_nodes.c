@@ -68,6 +68,9 @@ static int add_blocks(struct found_list *found, struct graph *graph, struct bloc
 		struct block_object object;
 
 		classify__block(graph->types, blocks, &block, &object);
+		err = object.type ? 0 : memory_blocks__add(graph->memory, &block);
+		if (err)
+			return err;
 		if (!object.type)
 			continue;
 		err = add(found, graph,
@@ -142,6 +145,8 @@ int found_list__sweep(struct found_list *found, struct graph *graph, const struc
 		return err;
 	err = add_blocks(found, graph, blocks);
 	totals = blocks__totals(blocks);
+	if (!err)
+		err = memory_blocks__cover(graph->memory, totals);
 	graph->bad_pools = totals->bad_pools;
 	graph->broken_heaps = totals->broken_heaps;
 	if (!err && (!totals->has_malloc || totals->broken_heaps)) {

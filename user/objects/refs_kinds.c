@@ -307,7 +307,7 @@ static void add_opaque(struct ref_iter *it, __u64 address, const struct object_t
 	add_guesses(it, address, VAR_SIZE, size);
 }
 
-void ref_iter__add_native(struct ref_iter *it, __u64 address, const struct object_type *type)
+static void add_kind(struct ref_iter *it, __u64 address, const struct object_type *type)
 {
 	switch (type->kind) {
 	case KIND_LIST:
@@ -373,5 +373,14 @@ void ref_iter__add_native(struct ref_iter *it, __u64 address, const struct objec
 	case KIND_ARRAY:
 	case OBJECT_KINDS:
 		break;
+	}
+}
+
+void ref_iter__add_native(struct ref_iter *it, __u64 address, const struct object_type *type)
+{
+	add_kind(it, address, type);
+	if (type->added_from < type->native_basicsize) {
+		it->exact = false;
+		add_guesses(it, address, type->added_from, type->native_basicsize);
 	}
 }

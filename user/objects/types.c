@@ -356,6 +356,24 @@ static bool made_by_python(struct types *types, const struct object_type *type, 
 	return base && base->basicsize == type->basicsize;
 }
 
+/* A C type that we do not know is, up to where its own part begins, what its base is: ctypes' metaclasses, a dict of an extension module. */
+static void settle_by_base(struct types *types, struct object_type *type,
+			   const struct object_type *native)
+{
+	for (int i = 0; i < BASE_DEPTH && native; i++) {
+		enum object_kind kind = native_kind(types, native);
+
+		if (kind == KIND_LIST || kind == KIND_DICT || kind == KIND_SET ||
+		    kind == KIND_TYPE ||
+		    (kind == KIND_TUPLE && native->basicsize == type->native_basicsize)) {
+			type->kind = kind;
+			type->added_from = native->basicsize;
+			return;
+		}
+		native = types__at(types, native->base);
+	}
+}
+
 static void settle_type(struct types *types, struct object_type *type, __u64 traverse)
 {
 	const struct object_type *native = type;
@@ -372,6 +390,9 @@ static void settle_type(struct types *types, struct object_type *type, __u64 tra
 	type->native_basicsize = native->basicsize;
 	type->native_dictoffset = native->dictoffset;
 	type->fields = native_fields(types, native);
+	type->added_from = type->native_basicsize;
+	if (type->kind == KIND_OPAQUE && !type->fields)
+		settle_by_base(types, type, native);
 }
 
 void types__settle(struct types *types)

@@ -66,6 +66,7 @@ struct object_type {
 	bool is_class; /* made by a class statement (or type()): instances have what basicsize adds to the native part */
 	__u32 native_basicsize; /* of the native part; basicsize where it is no class */
 	__s32 native_dictoffset;
+	__u32 added_from; /* of the native part: where that begins which a C type adds to one of this kind; its end where it adds nothing */
 	const struct c_fields *fields; /* KIND_OPAQUE, but known: objects/c_fields.h; NULL */
 };
 

@@ -17,8 +17,6 @@
 #define LATE_MAX 16384            /* objects that are followed, all together */
 #define LATE_WORDS (1ull << 20)   /* that are looked at in them */
 #define MEMORY_WORDS (1ull << 23) /* looked at in memory of opaque objects: 64 MB */
-#define BLOCK_WORDS (1ull << 20)  /* of one block */
-#define CHUNK_LEAST 32            /* bytes: of malloc, with its head */
 #define UNKNOWN_WORDS 64          /* of a block whose size is not known */
 #define OPAQUE_WORDS 128          /* of the object itself */
 #define OBJECT_HEAD 16            /* bytes: reference count and type */
@@ -260,17 +258,15 @@ struct memory {
 		[SEEN]; /* blocks that were looked through last: many objects share what they point to */
 };
 
-/* Words that may be read of the block: as malloc's chunk says, where what is in front of it can be the size of one. */
+/* Words that may be read of the block; 0 where the sweep found none. Memory that it did not go through is of an allocator we do not know. */
 static __u64 block_words(const struct memory *memory, const struct mapping *mapping, __u64 address)
 {
-	__u64 chunk = image__word(memory->reader->image, address - sizeof(__u64)) & ~7ull;
+	const struct memory_blocks *blocks = memory->search->graph->memory;
 	__u64 most = (mapping->end - address) / sizeof(__u64);
-	__u64 words = UNKNOWN_WORDS;
+	__u64 words = memory_blocks__size(blocks, address) / sizeof(__u64);
 
-	if (chunk >= CHUNK_LEAST && chunk % ALIGNMENT == 0 && chunk / sizeof(__u64) - 1 <= most)
-		words = chunk / sizeof(__u64) - 1;
-	if (words > BLOCK_WORDS)
-		words = BLOCK_WORDS;
+	if (!words && !memory_blocks__covers(blocks, address))
+		words = UNKNOWN_WORDS;
 	return words < most ? words : most;
 }
 
