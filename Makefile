@@ -6,6 +6,7 @@
 #   make test       install what the tests need, build, run every test
 #   make zoo        how often verdicts are right: programs that leak in known ways, and innocent ones
 #   make bench      slowdown of real workloads beside other tools: QUICK=1, ONLY=json,pair, TOOLS=exact,memleak
+#   make bench-host what the agent costs on a host with 1, 10, 100, 500 Pythons
 #   make check      formatting, static analysis, include rules
 #   make install    DESTDIR= PREFIX=/usr/local
 
@@ -13,6 +14,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC = gcc
 CLANG ?= clang
+PROTOC_C ?= protoc-c
 BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || ls /usr/sbin/bpftool 2>/dev/null || echo bpftool)
 CLANG_FORMAT ?= clang-format
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
@@ -20,7 +22,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 VERSION := 0.1.0
 BUILD := $(if $(DEBUG),build-debug,build)
 
-PACKAGES := libbpf libelf libdw json-c libcap-ng zlib
+PACKAGES := libbpf libelf libdw json-c libcap-ng zlib libprotobuf-c libmicrohttpd gnutls
 # Headers that packages name by pkg-config are system headers to us.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS = $(shell pkg-config --libs $(PACKAGES))
@@ -39,7 +41,9 @@ BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-de
 SOURCES := $(wildcard user/*.c user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libpyleak.a
-LIBRARY_OBJECTS := $(filter-out $(BUILD)/main.o,$(OBJECTS))
+# Made by protoc-c.
+PROFILE := $(BUILD)/export/profile.pb-c
+LIBRARY_OBJECTS := $(filter-out $(BUILD)/main.o,$(OBJECTS)) $(PROFILE).o
 BPF_OBJECTS := $(patsubst bpf/%.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 FORMATTED := $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.c)
@@ -56,7 +60,7 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/%.o: user/%.c | $(SKELETONS)
+$(BUILD)/%.o: user/%.c | $(SKELETONS) $(PROFILE).h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -68,12 +72,21 @@ $(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
 	mv $@.tmp $@
 
+$(PROFILE).c $(PROFILE).h &: user/export/profile.proto
+	@mkdir -p $(@D)
+	$(PROTOC_C) --proto_path=$(<D) --c_out=$(@D) $<
+
+# Not our code: nobody wants to hear of it.
+$(PROFILE).o: $(PROFILE).c
+	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $$(pkg-config --cflags --libs cmocka) $(LDLIBS)
 
 # The assembler's .incbin leaves no trace in the .d files.
 $(BUILD)/export/flamegraph_assets.o: user/export/flamegraph.js user/export/flamegraph.css
+$(BUILD)/agent/page_assets.o: user/agent/page.js user/agent/page.css
 
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
@@ -108,6 +121,10 @@ bench:
 	-tests/needs bench
 	$(MAKE) all
 	tests/bench/run --pyleak $(BUILD)/pyleak-bpf --output $(BUILD)/bench
+
+.PHONY: bench-host
+bench-host: all
+	tests/bench/host --pyleak $(BUILD)/pyleak-bpf --output $(BUILD)/bench
 
 # Programs that leak in known ways, and innocent ones: how often the verdicts are right. PYTHONS, ONLY, REQUIRE.
 .PHONY: zoo

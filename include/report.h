@@ -81,6 +81,14 @@ struct report_site {
 	size_t type_count;
 };
 
+/* An ELF file that native frames are in. */
+struct report_module {
+	const char *name;     /* that of the frames; two may have the same */
+	const char *path;     /* as the process sees it */
+	__u64 start, end;     /* where it is mapped */
+	const char *build_id; /* hexadecimal digits, NULL = it has none */
+};
+
 /* A file that sites are in, as it was when the report was made. */
 struct report_source {
 	const char *path;         /* that of the sites */
@@ -109,7 +117,10 @@ struct report_process {
 	struct report_memory memory;
 	const char *end; /* why tracing of it ended early, NULL = it did not */
 
-	struct profile profile;    /* stacks; empty ones (nothing live) included */
+	struct profile profile; /* stacks; empty ones (nothing live) included */
+	struct report_module
+		*modules; /* those of the stacks' native frames, the executable first */
+	size_t module_count;
 	struct report_site *sites; /* by live_bytes, largest first; all of them */
 	size_t site_count;
 	struct verdict_list verdicts;

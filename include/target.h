@@ -20,6 +20,7 @@ struct module {
 	__u64 dev, ino;
 	__u64 start, end; /* lowest and highest mapped address */
 	__u64 bias;       /* address in the process = ELF virtual address + bias */
+	char *build_id; /* hexadecimal digits, NULL = it has none, or the file could not be read */
 };
 
 enum python_flavour {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/quantity.h"
 
 static const char help[] =
 	"pyleak-bpf: which line of a live Python process allocates what stays\n"
@@ -17,6 +18,8 @@ static const char help[] =
 	"  sudo pyleak-bpf --pid PID [options]      trace a live process, until Ctrl-C\n"
 	"  sudo pyleak-bpf [options] -- CMD [ARGS]  start CMD and trace it from its first "
 	"instruction\n"
+	"  sudo pyleak-bpf --all [options]          every Python on this host: --all --help\n"
+	"  sudo pyleak-bpf agent [options]          the same with HTTP endpoints: agent --help\n"
 	"  sudo pyleak-bpf doctor [--pid PID]       what this kernel and process allow, what a "
 	"probe costs\n"
 	"  sudo pyleak-bpf heap --pid PID           no probes: what is alive now, by type, and how "
@@ -27,6 +30,9 @@ static const char help[] =
 	"                                           site:FILE:LINE: what a line allocates in 10 s\n"
 	"\n"
 	"  -p, --pid PID        process to trace; may be given many times\n"
+	"      --follow         children as well, as they come (what a command is started for: "
+	"default;\n"
+	"                       --no-follow)\n"
 	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
 	"ends\n"
 	"  -i, --interval T     refresh every T; default 5s\n"
@@ -74,6 +80,8 @@ enum {
 	OPTION_CYCLES,
 	OPTION_SUPPRESS,
 	OPTION_FAIL_ON,
+	OPTION_FOLLOW,
+	OPTION_NO_FOLLOW,
 };
 
 static const struct option options[] = {
@@ -95,45 +103,14 @@ static const struct option options[] = {
 	{"cycles", no_argument, NULL, OPTION_CYCLES},
 	{"suppress", required_argument, NULL, OPTION_SUPPRESS},
 	{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
+	{"follow", no_argument, NULL, OPTION_FOLLOW},
+	{"no-follow", no_argument, NULL, OPTION_NO_FOLLOW},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
-
-struct unit {
-	const char *name;
-	double factor;
-};
-
-static const struct unit time_units[] = {
-	{"", 1},     {"s", 1},    {"ms", 1e-3}, {"m", 60},
-	{"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0},
-};
-
-static const struct unit size_units[] = {
-	{"", 1},          {"B", 1},         {"K", 1 << 10},   {"M", 1 << 20}, {"G", 1 << 30},
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0},
-};
-
-/* A number, perhaps followed by a unit; 0 or -EINVAL. */
-static int parse_quantity(const char *text, const struct unit *units, double *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtod(text, &end);
-	if (end == text || errno || !isfinite(*value) || *value < 0)
-		return -EINVAL;
-	for (; units->name; units++) {
-		if (!strcasecmp(units->name, end)) {
-			*value *= units->factor;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
 
 static int usage(const char *what, const char *value, const char *wanted)
 {
@@ -142,7 +119,7 @@ static int usage(const char *what, const char *value, const char *wanted)
 
 static int parse_time(const char *option, const char *text, double least, double *seconds)
 {
-	if (parse_quantity(text, time_units, seconds) || *seconds < least || *seconds > 1e9)
+	if (quantity__parse(text, quantity_times, seconds) || *seconds < least || *seconds > 1e9)
 		return usage(option, text, "want a time such as 30s, 5m or 1h");
 	return 0;
 }
@@ -151,7 +128,7 @@ static int parse_size(const char *option, const char *text, __u64 *bytes)
 {
 	double value;
 
-	if (parse_quantity(text, size_units, &value) || value > 1e18)
+	if (quantity__parse(text, quantity_sizes, &value) || value > 1e18)
 		return usage(option, text, "want a size such as 4096, 64K or 1M");
 	*bytes = value;
 	return 0;
@@ -227,16 +204,15 @@ static int set_mode(struct cli *cli, const char *mode)
 
 static int parse_budget(struct cli *cli, const char *text)
 {
-	static const struct unit percent[] = {{"", 0.01}, {"%", 0.01}, {NULL, 0}};
-
-	if (parse_quantity(text, percent, &cli->budget) || cli->budget < 0.0001 || cli->budget > 10)
+	if (quantity__parse(text, quantity_percent, &cli->budget) || cli->budget < 0.0001 ||
+	    cli->budget > 10)
 		return usage("--budget", text, "want a percentage from 0.01 to 1000");
 	return 0;
 }
 
 static int parse_sample_bytes(struct cli *cli, const char *text)
 {
-	if (parse_quantity(text, size_units, &cli->sample_bytes) || cli->sample_bytes < 64 ||
+	if (quantity__parse(text, quantity_sizes, &cli->sample_bytes) || cli->sample_bytes < 64 ||
 	    cli->sample_bytes > (1 << 30))
 		return usage("--sample-bytes", text, "want a size from 64 to 1G");
 	return 0;
@@ -288,6 +264,11 @@ static int parse_option(struct cli *cli, int option, const char *value)
 		return strcmp(value, "leak")
 			       ? log__fail(EXIT_USAGE, "--fail-on %s: there is only leak", value)
 			       : 0;
+	case OPTION_FOLLOW:
+	case OPTION_NO_FOLLOW:
+		cli->follow = option == OPTION_FOLLOW;
+		cli->follow_said = true;
+		return 0;
 	case OPTION_WATCH:
 		cli->watch = true;
 		return 0;
@@ -433,5 +414,7 @@ int cli__parse(int argc, char **argv, struct cli *cli)
 				 argv[optind]);
 	if (optind < argc)
 		cli->command = argv + optind;
+	if (cli->command && !cli->follow_said)
+		cli->follow = true;
 	return check(cli);
 }

@@ -43,8 +43,10 @@ struct cli {
 	struct cli_output outputs[CLI_MAX_OUTPUTS];
 	size_t output_count;
 	enum trace_mode mode;
-	const char *what;    /* who: a type's name, an address, or site:FILE:LINE */
-	bool watch;          /* heap: again and again */
+	const char *what; /* who: a type's name, an address, or site:FILE:LINE */
+	bool watch;       /* heap: again and again */
+	bool follow;      /* children, too */
+	bool follow_said;
 	bool cycles;         /* heap: garbage in cycles, however many objects there are */
 	bool freeze;         /* heap, who: the process is stopped while it is read */
 	double budget;       /* most slowdown of a target in auto mode: 0.02 = 2 % */

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "discover/discover.h"
 #include "doctor/doctor.h"
+#include "fleet.h"
 #include "lib/log.h"
 #include "lib/stop.h"
 #include "look/look.h"
@@ -52,10 +53,13 @@ static int (*const subcommands[])(const struct cli *) = {
 int main(int argc, char **argv)
 {
 	struct cli cli;
-	int err = cli__parse(argc, argv, &cli);
+	int err;
 
-	log__set_level(cli.verbosity);
 	stop__catch();
+	if (fleet__is_meant(argc, argv))
+		return -fleet__run(argc, argv);
+	err = cli__parse(argc, argv, &cli);
+	log__set_level(cli.verbosity);
 	if (!err && !cli.done)
 		err = cli.subcommand ? subcommands[cli.subcommand](&cli) : trace(&cli);
 	return -err;

@@ -4,7 +4,9 @@
 #include <cap-ng.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 
@@ -20,17 +22,47 @@ static const int kept[] = {
 
 #define KEPT (sizeof(kept) / sizeof(kept[0]))
 
-void privileges__drop(void)
+/* What else a trace may need that is yet to be started: it is this program once more, by exec. */
+static const int for_traces[] = {
+	CAP_SYS_ADMIN, /* uprobes before Linux 6.6, or as perf_event_paranoid says; mounting tracefs */
+	CAP_SYS_RESOURCE, /* many descriptors */
+};
+
+#define FOR_TRACES (sizeof(for_traces) / sizeof(for_traces[0]))
+
+/* Of what we have, the rest goes. */
+static int keep(const int *list, size_t count, capng_type_t where, capng_select_t sets)
 {
-	bool have[KEPT];
+	bool have[KEPT + FOR_TRACES];
 
 	capng_get_caps_process();
-	for (size_t i = 0; i < KEPT; i++)
-		have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
-	capng_clear(CAPNG_SELECT_CAPS);
-	for (size_t i = 0; i < KEPT; i++)
+	for (size_t i = 0; i < count; i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, list[i]);
+	capng_clear(sets);
+	for (size_t i = 0; i < count; i++)
 		if (have[i])
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
-	if (capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+			capng_update(CAPNG_ADD, where, list[i]);
+	return capng_apply(sets);
+}
+
+void privileges__drop(void)
+{
+	if (keep(kept, KEPT, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAPNG_SELECT_CAPS) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		log__warn("could not drop privileges that are not needed any more");
+}
+
+void privileges__drop_between_traces(void)
+{
+	int list[KEPT + FOR_TRACES];
+
+	/* Whoever is not root was given what he needs and no more, in a way that exec leaves to him. */
+	if (geteuid())
+		return;
+	memcpy(list, kept, sizeof(kept));
+	memcpy(list + KEPT, for_traces, sizeof(for_traces));
+	if (keep(list, KEPT + FOR_TRACES, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+		 CAPNG_SELECT_BOTH) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		log__warn("could not drop privileges that are not needed any more");
 }

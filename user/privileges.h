@@ -11,4 +11,7 @@
  */
 void privileges__drop(void);
 
+/* The same for the agent, which traces by executing this program again: what that needs is kept, and left to it. */
+void privileges__drop_between_traces(void);
+
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "discover/discover.h"
+#include "follow.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/stop.h"
@@ -30,6 +31,10 @@ struct session {
 	struct suppressions suppressions;
 	struct tracer *tracer;
 	struct probe_prices prices;
+	struct regime_options regime;
+	struct follow *follow; /* NULL = children are left alone */
+	size_t subject_max;
+	size_t not_followed;   /* children for which there was no room */
 	pid_t child;           /* that we started, 0 = none */
 	bool started_counting; /* the child runs, and there is something to report */
 	struct utsname host;
@@ -139,19 +144,69 @@ static void observe_all(struct session *s)
 			subject__observe(&s->subjects[i]);
 }
 
+/* Before anything is started: from then on no child is missed. */
+static int open_follow(struct session *s)
+{
+	int err = s->cli.follow ? follow__open(&s->follow) : 0;
+
+	for (size_t i = 0; !err && s->follow && i < s->subject_count; i++)
+		follow__add(s->follow, s->subjects[i].target->pid);
+	return err;
+}
+
+/* A child that is a Python, and one that can be traced; the others are no failure. */
+static int take_child(void *context, pid_t pid)
+{
+	struct session *s = context;
+	struct subject *subject = &s->subjects[s->subject_count];
+	char problem[256];
+	int err;
+
+	if (s->subject_count == s->subject_max) {
+		if (!s->not_followed++)
+			log__warn("no room for more than %zu processes: further children are not "
+				  "traced",
+				  s->subject_max);
+		return 0;
+	}
+	if (!is_python(pid))
+		return -EAGAIN;
+	log__capture(problem, sizeof(problem));
+	err = subject__open(subject, pid, sources__wanted(&s->outputs));
+	log__capture(NULL, 0);
+	if (err) {
+		subject__close(subject);
+		*subject = (struct subject){0};
+		log__debug("process %d, a child, is not traced: %s", pid, problem);
+		return 0;
+	}
+	/* From here on it is one of the tracer's, whatever becomes of it. */
+	err = subject__start(subject, s->tracer, s->subject_count++, &s->regime, s->cli.budget);
+	if (!subject->regime) {
+		s->subject_max = --s->subject_count; /* no memory; the tracer has it still */
+		return 0;
+	}
+	if (err)
+		subject->memory.ended = true;
+	else
+		subject__count_anew(subject);
+	log__info("process %d, a child, is traced from now on", pid);
+	return 0;
+}
+
 static int start(struct session *s)
 {
-	struct regime_options options = {
+	size_t probes = 0;
+	int err;
+
+	s->regime = (struct regime_options){
 		.mode = s->cli.mode,
 		.budget = s->cli.budget,
 		.sample_bytes = s->cli.sample_bytes,
 		.prices = &s->prices,
 	};
-	size_t probes = 0;
-	int err;
-
 	for (size_t i = 0; i < s->subject_count; i++) {
-		err = subject__start(&s->subjects[i], s->tracer, i, &options, s->cli.budget);
+		err = subject__start(&s->subjects[i], s->tracer, i, &s->regime, s->cli.budget);
 		if (err)
 			return err;
 		probes += s->subjects[i].plan->probe_count;
@@ -290,6 +345,8 @@ static int watch(struct session *s)
 		for (size_t i = 0; i < s->subject_count; i++)
 			if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
 				regime__tick(s->subjects[i].regime);
+		if (s->follow)
+			follow__step(s->follow, take_child, s);
 		now_s = clock__s();
 		if (now_s >= next_look_s) {
 			observe_all(s);
@@ -348,13 +405,8 @@ static int finish(struct session *s)
 int session__run(struct session *s)
 {
 	int (*const steps[])(struct session *) = {
-		open_outputs,
-		read_suppressions,
-		check_requirements,
-		calibrate,
-		open_tracer,
-		add_subjects,
-		start,
+		open_outputs, read_suppressions, check_requirements, calibrate,
+		open_tracer,  add_subjects,      open_follow,        start,
 		watch,
 	};
 	int err = 0, failed = 0;
@@ -381,8 +433,10 @@ struct session *session__new(const struct cli *cli)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
-	if (s)
+	if (s) {
 		s->cli = *cli;
+		s->subject_max = CLI_MAX_PIDS;
+	}
 	return s;
 }
 
@@ -392,6 +446,7 @@ void session__free(struct session *s)
 		return;
 	outputs__discard(&s->outputs);
 	suppressions__clear(&s->suppressions);
+	follow__close(s->follow);
 	tracer__free(s->tracer);
 	if (s->child && !s->started_counting)
 		kill(s->child, SIGKILL); /* nobody would let it go on */

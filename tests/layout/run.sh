@@ -14,7 +14,7 @@ passed=0 failed=0 skipped=0
 
 $CC -std=gnu11 -D_GNU_SOURCE -O1 -Iinclude -Iuser -o "$work/actual" tests/layout/actual.c \
 	user/discover/py_layouts.c user/discover/py_debug_offsets.c user/lib/elf_image.c \
-	user/lib/elf_symbols.c -lelf || exit 1
+	user/lib/elf_symbols.c -ldw -lelf || exit 1
 
 # skip NAME REASON
 skip() {

@@ -92,6 +92,15 @@ static struct profile_stack sample_stacks[] = {
 	STACK(DOMAIN_MMAP, sample_arena, 81 * MIB, 81, 15),
 	STACK(DOMAIN_OBJECT, sample_dead, 0, 0, -1),
 };
+static struct report_module sample_modules[] = {
+	{"python3.11", "/usr/bin/python3.11", 0x400000, 0x500000,
+	 "00112233445566778899aabbccddeeff00112233"},
+	{"libpython3.11.so.1.0", "/usr/lib/libpython3.11.so.1.0", 0x7f0000000000, 0x7f0000600000,
+	 "f00dfeed"},
+	{"_multiarray_umath.cpython-311-x86_64-linux-gnu.so",
+	 "/srv/" HOSTILE "/_multiarray_umath.cpython-311-x86_64-linux-gnu.so", 0x7f0001000000,
+	 0x7f0001200000, NULL},
+};
 static struct profile_stack sample_worker_stacks[] = {
 	STACK(DOMAIN_RAW, sample_worker, 5 * MIB, 5, 20),
 };
@@ -241,6 +250,8 @@ static inline const struct report *sample_report(void)
 		.profile = {sample_stacks, sizeof(sample_stacks) / sizeof(*sample_stacks), NULL},
 		.sites = sites,
 		.site_count = sizeof(made) / sizeof(*made),
+		.modules = sample_modules,
+		.module_count = sizeof(sample_modules) / sizeof(*sample_modules),
 	};
 	processes[1] = (struct report_process){
 		.pid = 1240,

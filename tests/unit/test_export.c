@@ -369,8 +369,8 @@ static void test_folded_merges(void **state)
 
 static void test_empty(void **state)
 {
-	static const write_fn writers[] = {json__write, folded__write, svg__write,
-					   html__write, lines__write,  write_wide};
+	static const write_fn writers[] = {json__write,  folded__write, svg__write, html__write,
+					   lines__write, pprof__write,  write_wide};
 	struct report_process process = {.pid = 1, .comm = "p"};
 	struct report reports[] = {{.top = 10}, {.processes = &process, .process_count = 1}};
 
@@ -648,15 +648,16 @@ static void test_table(void **state)
 	assert_ptr_equal(exporter__by_path("x.svg")->write, svg__write);
 	assert_ptr_equal(exporter__by_path("x.lines")->write, lines__write);
 	assert_ptr_equal(exporter__by_path(".folded")->write, folded__write);
+	assert_ptr_equal(exporter__by_path("x.pb.gz")->write, pprof__write);
 	assert_null(exporter__by_path("x.speedscope.json"));
 	assert_null(exporter__by_path("x.txt"));
 	assert_null(exporter__by_path("json"));
 	assert_null(exporter__by_name("speedscope"));
 	assert_null(exporter__by_name(""));
 	assert_string_equal(exporter__names(names, sizeof(names)),
-			    "json, folded, svg, html, lines");
+			    "json, folded, svg, html, lines, pprof");
 	assert_string_equal(exporter__endings(names, sizeof(names)),
-			    ".json, .folded, .svg, .html, .lines");
+			    ".json, .folded, .svg, .html, .lines, .pb.gz");
 	assert_string_equal(exporter__names(names, 6), "json,");
 }
 

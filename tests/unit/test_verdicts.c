@@ -459,6 +459,14 @@ static void test_coarse_site(void **state)
 	world__hold(&w, 0, "app.LOG", "list", 1000, 3000, NAN);
 	world__series(&w, 0, tenfold_shape);
 
+	/* The container itself says that they come far more slowly. */
+	world__hold(&w, 0, "app.LOG", "list", 3000, 3030, NAN);
+	world__judge(&w);
+	for (size_t i = 0; i < w.verdicts.count; i++)
+		if (w.verdicts.list[i].site == 0)
+			assert_true(w.verdicts.list[i].growth_per_s < 0.1 * PACE);
+	world__hold(&w, 0, "app.LOG", "list", 1000, 3000, NAN);
+
 	/* What is counted exactly is believed. */
 	w.sites[0].error_pct = 0;
 	world__judge(&w);

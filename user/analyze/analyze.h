@@ -29,6 +29,16 @@ struct arena;
 int analyze__sites(struct report_process *process);
 void analyze__free_sites(struct report_process *process);
 
+/* --- modules (modules.c) --- */
+
+struct target;
+
+/*
+ * Lists in process->modules those of the target that a native frame of process->profile names, and the executable, which is
+ * first. Strings are the target's. 0 or -ENOMEM. Free with free().
+ */
+int analyze__modules(const struct target *target, struct report_process *process);
+
 /* --- growth (history.c) --- */
 
 /*

@@ -188,6 +188,8 @@ int assemble__process(const struct snapshot *snapshot, __u32 index, const struct
 		process->end = "the process ended";
 
 	err = list_probes(target, plan, process);
+	if (!err)
+		err = analyze__modules(target, process);
 	if (err)
 		return err;
 	count_lost(snapshot, index, process);
@@ -206,6 +208,7 @@ void assemble__end(struct report *report)
 		struct report_process *process = &report->processes[i];
 
 		free(process->probes);
+		free(process->modules);
 		free(process->allocators);
 		analyze__free_sites(process);
 		arena__free(process->verdict_arena);

@@ -16,7 +16,10 @@
 #define FAR_SCALED 0.5  /* of what windows show, at most, is what the heap can have gained */
 #define HANDFUL 100.0   /* % of error: so few blocks that their ages say little */
 #define LEANS_LEAST 0.5 /* growth of the one / of the other, to be taken for the same */
-#define NOT_BACKED 0.3  /* the process grows surely less than this part of what the site seems to */
+#define NEARLY_ALL 0.8
+#define LONG_ENOUGH_S 10.0 /* between two looks at a container, to say how fast it grows */
+#define BLOCKS_AN_ENTRY 4  /* of one line, at most: the entry and parts of it */
+#define NOT_BACKED 0.3 /* the process grows surely less than this part of what the site seems to */
 
 bool course__grows(const struct course *course)
 {
@@ -101,6 +104,33 @@ static void lean_on_heap(const struct judge *judge, struct growing *growing)
 	course->last = last;
 }
 
+/* The container's entries are what the path ends at: "app.CACHE (dict, 9 entries)", then "[…] (tuple)". */
+static bool holds_directly(const struct evidence_holder *holder)
+{
+	return holder->container && holder->path_count >= 2 &&
+	       !strncmp(holder->path[holder->path_count - 2], holder->container,
+			strlen(holder->container));
+}
+
+/*
+ * Where nearly all that was looked at are entries of one container, that says how fast they come; windows cannot make it many times more.
+ */
+static void lean_on_container(struct growing *growing)
+{
+	const struct evidence_site *about = growing->about;
+	const struct evidence_holder *holder = about->holders;
+	const struct report_site *site = growing->site;
+	double entries_per_s, pace;
+
+	if (!about->holder_count || !site->live_count || holder->share < NEARLY_ALL ||
+	    !(holder->seconds >= LONG_ENOUGH_S) || !holds_directly(holder))
+		return;
+	entries_per_s = fmax(holder->last_length - holder->first_length, 0) / holder->seconds;
+	pace = entries_per_s * BLOCKS_AN_ENTRY * site->live_bytes / site->live_count;
+	if (growing->course.trend.slope > pace)
+		course__scale(&growing->course, pace / growing->course.trend.slope);
+}
+
 void growing__follow(const struct judge *judge, struct growing *growing)
 {
 	const struct evidence_site *about = growing->about;
@@ -109,8 +139,10 @@ void growing__follow(const struct judge *judge, struct growing *growing)
 	growing->scaled = is_coarse(growing->site) ? judge->coarse_scale : 1;
 	if (growing->scaled < 1)
 		course__scale(&growing->course, growing->scaled);
-	if (is_coarse(growing->site))
+	if (is_coarse(growing->site)) {
 		lean_on_heap(judge, growing);
+		lean_on_container(growing);
+	}
 }
 
 void judge__measure(struct judge *judge)

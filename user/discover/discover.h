@@ -21,6 +21,24 @@
 int target__discover(pid_t pid, struct target **target);
 
 /*
+ * The same without modules, Python and allocators: what costs little. For who knows the files that the process has mapped from another
+ * process, and fills in target->python from there (.module remains -1).
+ */
+int target__describe(pid_t pid, struct target **target);
+
+/*
+ * Whether target->python.layout fits what is at target->python.runtime: 1, 0 = the interpreter is not set up yet, or ended, -ENOENT = it
+ * does not fit.
+ */
+int target__python_lives(const struct target *target);
+
+/*
+ * Whether the file behind fd has a CPython in it, of whichever version: 1, 0 (also what is no ELF file of this machine's class), or
+ * -errno. What target__discover() goes by, for those who want to know it of a file once instead of each process that maps it.
+ */
+int discover__holds_python(int fd);
+
+/*
  * 0 if this build can trace the target, else -EXIT_CANNOT_TRACE after one line that says why by
  * name.
  */

@@ -92,6 +92,7 @@ void module__free(struct module *module)
 		close(module->fd);
 	free(module->path);
 	free(module->name);
+	free(module->build_id);
 }
 
 int module__image(const struct module *module, struct elf_image **image)
@@ -139,6 +140,17 @@ static int place_module(struct module *module, const struct elf_image *image,
 	return 0;
 }
 
+/* 0 or -ENOMEM. */
+static int read_build_id(struct module *module, const struct elf_image *image)
+{
+	char text[ELF_BUILD_ID_TEXT];
+
+	if (!image || elf_image__build_id(image, text))
+		return 0;
+	module->build_id = strdup(text);
+	return module->build_id ? 0 : -ENOMEM;
+}
+
 /* 0, -ENOEXEC: not an ELF file, or this mapping is no segment of it, or -ENOMEM. */
 static int open_module(pid_t pid, const struct mapping *m, struct module *module)
 {
@@ -160,6 +172,8 @@ static int open_module(pid_t pid, const struct mapping *m, struct module *module
 		err = -ENOEXEC;
 	if (!err && place_module(module, image, m))
 		err = -ENOEXEC;
+	if (!err)
+		err = read_build_id(module, image);
 	elf_image__free(image);
 	if (err)
 		module__free(module);

@@ -22,29 +22,52 @@
  */
 #define PLAIN_MALLOC_SIZE 96
 
-void python__look_at(struct python_search *search, const struct target *target, int module,
-		     const struct elf_image *image)
+/* -ENOENT: there is no CPython in the file. Else runtime is the address of _PyRuntime in it, 0 = it is older than 3.7. */
+static int find_runtime(const struct elf_image *image, __u64 *runtime)
 {
-	struct python_candidate candidate = {.module = module};
 	struct elf_symbol symbol;
 	int (*find)(const struct elf_image *image, const char *name, struct elf_symbol *symbol);
 
-	if (search->count == PYTHON_MAX_CANDIDATES)
-		return;
 	/*
 	 * A statically linked program may export nothing; libraries export it or are of no use to
 	 * anyone.
 	 */
 	find = elf_image__soname(image) ? elf_image__find_exported : elf_image__find;
+	*runtime = 0;
 	if (!find(image, "_PyRuntime", &symbol))
-		candidate.runtime = symbol.address + target->modules[module].bias;
+		*runtime = symbol.address;
 	/*
 	 * Until 3.6 and in 2.7 the runtime was a handful of variables. PyPy prefixes its names with
 	 * PyPy.
 	 */
 	else if (find(image, "_PyThreadState_Current", &symbol) ||
 		 find(image, "Py_GetVersion", &symbol))
+		return -ENOENT;
+	return 0;
+}
+
+int discover__holds_python(int fd)
+{
+	struct elf_image *image;
+	__u64 runtime;
+	int err = elf_image__open(fd, &image);
+
+	if (err)
+		return err == -ENOEXEC ? 0 : err;
+	err = find_runtime(image, &runtime);
+	elf_image__free(image);
+	return !err;
+}
+
+void python__look_at(struct python_search *search, const struct target *target, int module,
+		     const struct elf_image *image)
+{
+	struct python_candidate candidate = {.module = module};
+
+	if (search->count == PYTHON_MAX_CANDIDATES || find_runtime(image, &candidate.runtime))
 		return;
+	if (candidate.runtime)
+		candidate.runtime += target->modules[module].bias;
 	search->candidates[search->count++] = candidate;
 }
 
@@ -142,6 +165,20 @@ static void judge(const struct target *target, const struct python_candidate *ca
 	if (python->flavour == PYTHON_OK)
 		describe_build(target, image, python);
 	elf_image__free(image);
+}
+
+int target__python_lives(const struct target *target)
+{
+	const struct python *python = &target->python;
+
+	switch (python_state__check(target, &python->layout, python->runtime)) {
+	case PYTHON_STATE_LIVE:
+		return 1;
+	case PYTHON_STATE_EMPTY:
+		return 0;
+	default:
+		return -ENOENT;
+	}
 }
 
 /* A program and a library it loads may both hold an interpreter; one of them runs. */

@@ -103,9 +103,15 @@ static bool is_locked_down(void)
 	return strstr(text, "[confidentiality]");
 }
 
+/* By our effective rights, capabilities included: access(2) asks for those of the real user. */
+static bool can(const char *path, int how)
+{
+	return !faccessat(AT_FDCWD, path, how, AT_EACCESS);
+}
+
 static int check_features(void)
 {
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
+	if (!can("/sys/kernel/btf/vmlinux", R_OK))
 		return log__fail(
 			EXIT_CANNOT_TRACE,
 			"this kernel has no type information (/sys/kernel/btf/vmlinux): one with "
@@ -115,7 +121,7 @@ static int check_features(void)
 			EXIT_CANNOT_TRACE,
 			"kernel lockdown (confidentiality) forbids BPF to read memory: boot with "
 			"lockdown=integrity or lockdown=none");
-	if (access("/sys/bus/event_source/devices/uprobe/type", R_OK))
+	if (!can("/sys/bus/event_source/devices/uprobe/type", R_OK))
 		return log__fail(
 			EXIT_CANNOT_TRACE,
 			"this kernel has no uprobes: one with CONFIG_UPROBE_EVENTS=y is required");
@@ -138,10 +144,10 @@ static int check_tracefs(void)
 {
 	int err;
 
-	if (!access(TRACEFS TRACEPOINT, F_OK) || !access(TRACEFS_OLD TRACEPOINT, F_OK))
+	if (can(TRACEFS TRACEPOINT, F_OK) || can(TRACEFS_OLD TRACEPOINT, F_OK))
 		return 0;
 	/* Mounted, and the tracepoint not in it. */
-	if (!access(TRACEFS "/events", F_OK) || !access(TRACEFS_OLD "/events", F_OK))
+	if (can(TRACEFS "/events", F_OK) || can(TRACEFS_OLD "/events", F_OK))
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "this kernel has no system call tracepoints: one with "
 				 "CONFIG_FTRACE_SYSCALLS=y is required");
@@ -150,7 +156,7 @@ static int check_tracefs(void)
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "tracefs is not mounted (%s): mount -t tracefs nodev " TRACEFS,
 				 strerror(-err));
-	if (access(TRACEFS TRACEPOINT, F_OK))
+	if (!can(TRACEFS TRACEPOINT, F_OK))
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "this kernel has no system call tracepoints: one with "
 				 "CONFIG_FTRACE_SYSCALLS=y is required");

@@ -228,7 +228,24 @@ int target__refresh_modules(struct target *target)
 	return read_modules(target);
 }
 
-int target__discover(pid_t pid, struct target **result)
+/* All but the modules. 0 or -exit_status. */
+static int describe(struct target *target)
+{
+	int err = target->pid > 0 ? open_pidfd(target)
+				  : log__fail(EXIT_FAILED, "no process with PID %d", target->pid);
+
+	if (err)
+		return err;
+	read_comm(target);
+	err = check_status(target);
+	if (!err)
+		err = check_class(target);
+	if (!err && (read_cmdline(target) || read_exe(target) || read_cgroup(target)))
+		err = log__fail(EXIT_FAILED, "no memory");
+	return err;
+}
+
+int target__describe(pid_t pid, struct target **result)
 {
 	struct target *target = calloc(1, sizeof(*target));
 	int err;
@@ -239,33 +256,31 @@ int target__discover(pid_t pid, struct target **result)
 	target->pid = pid;
 	target->pidfd = -1;
 	target->python.module = -1;
-	err = pid > 0 ? open_pidfd(target) : log__fail(EXIT_FAILED, "no process with PID %d", pid);
+	err = describe(target);
 	if (err)
-		goto fail;
-	read_comm(target);
-	err = check_status(target);
+		target__free(target);
+	else
+		*result = target;
+	return err;
+}
+
+int target__discover(pid_t pid, struct target **result)
+{
+	int err = target__describe(pid, result);
+
 	if (err)
-		goto fail;
-	err = check_class(target);
-	if (err)
-		goto fail;
-	if (read_cmdline(target) || read_exe(target) || read_cgroup(target)) {
-		err = log__fail(EXIT_FAILED, "no memory");
-		goto fail;
-	}
-	err = read_modules(target);
+		return err;
+	err = read_modules(*result);
 	if (err == -EACCES || err == -EPERM)
 		err = log__fail(EXIT_CANNOT_TRACE, "may not read process %d: run with sudo", pid);
 	else if (err == -ESRCH)
 		err = log__fail(EXIT_FAILED, "process %d has just ended", pid);
 	else if (err)
 		err = log__fail(EXIT_FAILED, "cannot read process %d: %s", pid, strerror(-err));
-	if (err)
-		goto fail;
-	*result = target;
-	return 0;
-fail:
-	target__free(target);
+	if (err) {
+		target__free(*result);
+		*result = NULL;
+	}
 	return err;
 }
 

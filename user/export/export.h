@@ -40,6 +40,7 @@ int folded__write(const struct report *report, FILE *out);
 int svg__write(const struct report *report, FILE *out);
 int html__write(const struct report *report, FILE *out);
 int lines__write(const struct report *report, FILE *out);
+int pprof__write(const struct report *report, FILE *out);
 
 struct terminal_options {
 	bool colour;

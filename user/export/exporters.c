@@ -13,6 +13,7 @@ static const struct exporter exporters[] = {
 	{"svg", ".svg", svg__write, false},
 	{"html", ".html", html__write, false},
 	{"lines", ".lines", lines__write, true},
+	{"pprof", ".pb.gz", pprof__write, false},
 	/* Not written yet; named, so that it is not taken for another's. */
 	{"speedscope", ".speedscope.json", NULL, false},
 };

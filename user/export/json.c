@@ -401,6 +401,24 @@ static json *stacks_array(const struct report_process *process)
 	return stacks;
 }
 
+static json *modules_array(const struct report_process *process)
+{
+	json *modules = array();
+
+	for (size_t i = 0; i < process->module_count; i++) {
+		const struct report_module *module = &process->modules[i];
+		json *to = object();
+
+		put(to, "name", string(module->name));
+		put(to, "path", string(module->path));
+		put(to, "start", count(module->start));
+		put(to, "end", count(module->end));
+		put(to, "build_id", string(module->build_id));
+		append(modules, to);
+	}
+	return modules;
+}
+
 static json *process_object(const struct report_process *process)
 {
 	json *to = object(), *python = object(), *cmdline = array(), *allocators = array();
@@ -431,6 +449,7 @@ static json *process_object(const struct report_process *process)
 		append(sites, site_object(&process->sites[i]));
 	put(to, "sites", sites);
 	put(to, "stacks", stacks_array(process));
+	put(to, "modules", modules_array(process));
 	return to;
 }
 

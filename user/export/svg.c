@@ -34,28 +34,6 @@ static double pixels(const struct drawing *d, __u64 bytes)
 	return bytes * (WIDTH - 2 * MARGIN) / d->tree.nodes[0].bytes;
 }
 
-static void put_escaped(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
 /* The start of a label that fits into so many pixels, or nothing where it would say nothing. */
 static void put_clipped(FILE *out, const char *label, double pixels)
 {
@@ -66,7 +44,7 @@ static void put_clipped(FILE *out, const char *label, double pixels)
 	if (room < 3)
 		return;
 	if (text__columns(label) <= room) {
-		put_escaped(out, label);
+		text__markup(out, label);
 		return;
 	}
 	for (;;) {
@@ -81,7 +59,7 @@ static void put_clipped(FILE *out, const char *label, double pixels)
 		}
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)(next - label), label);
-	put_escaped(out, text);
+	text__markup(out, text);
 	fputs("…", out);
 }
 
@@ -140,10 +118,10 @@ static void put_node(struct drawing *d, size_t i, const char *label)
 	fputs("<g class=\"f ", d->out);
 	put_class(d->out, node->frame, !node->frame);
 	open_group(d, d->layout.offset[i], node->bytes, node->depth);
-	put_escaped(d->out, label);
+	text__markup(d->out, label);
 	if (node->frame && node->frame->path) {
 		fputc('\n', d->out);
-		put_escaped(d->out, text__printable(node->frame->path, path, sizeof(path)));
+		text__markup(d->out, text__printable(node->frame->path, path, sizeof(path)));
 	}
 	put_figures(d, node->bytes, node->blocks);
 	if (node->self_bytes && node->self_bytes < node->bytes)
@@ -192,7 +170,7 @@ static void put_title(struct drawing *d)
 	char text[LABEL_MAX], total[32];
 
 	if (report->process_count == 1)
-		put_escaped(d->out, label__process(&report->processes[0], text));
+		text__markup(d->out, label__process(&report->processes[0], text));
 	else
 		fprintf(d->out, "%zu processes", report->process_count);
 	if (root->bytes)
@@ -219,7 +197,8 @@ static void put_subtitle(struct drawing *d)
 	fputs(text__seconds(report->duration_s, number, sizeof(number)), d->out);
 	if (report->process_count == 1 && report->processes[0].mode) {
 		fputs(", mode ", d->out);
-		put_escaped(d->out, text__printable(report->processes[0].mode, text, sizeof(text)));
+		text__markup(d->out,
+			     text__printable(report->processes[0].mode, text, sizeof(text)));
 	}
 	if (report->started[0])
 		fprintf(d->out, ", from %s", text__printable(report->started, text, sizeof(text)));

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "heap/in_use_private.h"
 #include "heap/pools_private.h"
 #include "lib/proc_mem.h"
 
@@ -26,7 +27,8 @@ struct batch {
 	struct pool_header headers[BATCH];
 	__u32 arena[BATCH];
 	size_t count;
-	struct pools_in_use in_use;
+	struct pages *pages; /* NULL = everything is read */
+	struct pools_count sum;
 };
 
 /*
@@ -52,9 +54,11 @@ static int batch__flush(struct batch *batch)
 		if (batch->parts[i].result)
 			continue;
 		blocks = blocks_of(header, batch->arena[i], batch->pool_size);
-		batch->in_use.blocks += blocks;
-		if (blocks)
-			batch->in_use.of_class[header->szidx] += blocks;
+		if (!blocks)
+			continue;
+		batch->sum.in_use.blocks += blocks;
+		batch->sum.in_use.of_class[header->szidx] += blocks;
+		batch->sum.object_bytes += (__u64)blocks * POOL_BLOCK_SIZE(header->szidx);
 	}
 	batch->count = 0;
 	return err;
@@ -62,6 +66,11 @@ static int batch__flush(struct batch *batch)
 
 static int batch__add(struct batch *batch, __u64 pool, __u32 arena)
 {
+	batch->sum.bytes += batch->pool_size;
+	if (batch->pages && pages__state(batch->pages, pool) == PAGE_SWAPPED) {
+		batch->sum.swapped += batch->pool_size;
+		return 0;
+	}
 	batch->arena[batch->count] = arena;
 	batch->parts[batch->count] = (struct proc_mem_part){
 		.address = pool,
@@ -71,8 +80,8 @@ static int batch__add(struct batch *batch, __u64 pool, __u32 arena)
 	return ++batch->count == BATCH ? batch__flush(batch) : 0;
 }
 
-static int count_blocks(const struct pools *pools, struct arena_list *arenas,
-			struct pools_in_use *in_use)
+static int count_blocks(const struct pools *pools, struct arena_list *arenas, struct pages *pages,
+			struct pools_count *sum)
 {
 	struct batch *batch = malloc(sizeof(*batch));
 	size_t total = 0;
@@ -84,7 +93,8 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas,
 	batch->pid = pools->pid;
 	batch->pool_size = pools->layout.pool_size;
 	batch->count = 0;
-	batch->in_use = (struct pools_in_use){0};
+	batch->pages = pages;
+	batch->sum = (struct pools_count){0};
 
 	/* They come in order, so that no pool counts twice whatever the tables say. */
 	for (size_t i = 0; i < arenas->count && !err; i++) {
@@ -100,7 +110,7 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas,
 	}
 	if (!err)
 		err = batch__flush(batch);
-	*in_use = batch->in_use;
+	*sum = batch->sum;
 	free(batch);
 	return err;
 }
@@ -108,11 +118,30 @@ static int count_blocks(const struct pools *pools, struct arena_list *arenas,
 int pools__in_use(struct pools *pools, struct pools_in_use *in_use)
 {
 	struct arena_list arenas = {.list = NULL};
+	struct pools_count count = {.bytes = 0};
 	int err = pools__read_arenas(pools, &arenas);
 
 	if (!err)
-		err = count_blocks(pools, &arenas, in_use);
+		err = count_blocks(pools, &arenas, NULL, &count);
+	if (!err)
+		*in_use = count.in_use;
 	free(arenas.list);
+	return err;
+}
+
+/* Where nothing is in swap there is no need to ask page by page. */
+int pools__count(struct pools *pools, struct pools_count *count)
+{
+	struct arena_list arenas = {.list = NULL};
+	struct pages *pages = NULL;
+	int err = pages__open(pools->pid, &pages);
+
+	if (!err)
+		err = pools__read_arenas(pools, &arenas);
+	if (!err)
+		err = count_blocks(pools, &arenas, pages__any_swapped(pages) ? pages : NULL, count);
+	free(arenas.list);
+	pages__close(pages);
 	return err;
 }
 
@@ -147,6 +176,29 @@ int pools__open(const struct target *target, struct pools **result)
 	}
 	*result = pools;
 	return 0;
+}
+
+int pools__open_like(const struct pools *other, pid_t pid, __u64 shift, struct pools **result)
+{
+	struct arena_list arenas = {.list = NULL};
+	struct pools *pools = malloc(sizeof(*pools));
+	int err = -ENOENT;
+
+	if (!pools)
+		return -ENOMEM;
+	*pools = *other;
+	pools->pid = pid;
+	pools->runtime += shift;
+	for (size_t i = 0; i < pools->variable_count; i++)
+		pools->variables[i] += shift;
+	for (int tries = 0; tries < OPEN_TRIES && err == -ENOENT; tries++)
+		err = pools__read_arenas(pools, &arenas);
+	free(arenas.list);
+	if (err)
+		pools__close(pools);
+	else
+		*result = pools;
+	return err;
 }
 
 void pools__close(struct pools *pools)

@@ -7,6 +7,7 @@
  */
 #include "lib/elf_image.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -161,6 +162,19 @@ void elf_image__free(struct elf_image *image)
 const char *elf_image__soname(const struct elf_image *image)
 {
 	return image->soname;
+}
+
+int elf_image__build_id(const struct elf_image *image, char text[ELF_BUILD_ID_TEXT])
+{
+	const void *bits;
+	ssize_t size = dwelf_elf_gnu_build_id(image->elf, &bits);
+
+	text[0] = '\0';
+	if (size <= 0 || size > (ELF_BUILD_ID_TEXT - 1) / 2)
+		return -ENOENT;
+	for (ssize_t i = 0; i < size; i++)
+		snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bits)[i]);
+	return 0;
 }
 
 __u64 elf_image__entry(const struct elf_image *image)

@@ -33,6 +33,12 @@ void elf_image__free(struct elf_image *image);
 /* DT_SONAME, or NULL. */
 const char *elf_image__soname(const struct elf_image *image);
 
+/* Bytes of a build id in text, with the NUL: GNU's are 20 bytes, two digits each; up to 32 are taken. */
+#define ELF_BUILD_ID_TEXT 65
+
+/* NT_GNU_BUILD_ID in hexadecimal digits. 0, or -ENOENT and "": the file has none, or one of a size that nobody makes. */
+int elf_image__build_id(const struct elf_image *image, char text[ELF_BUILD_ID_TEXT]);
+
 /* e_entry as a virtual address; whether the file is position independent (ET_DYN). */
 __u64 elf_image__entry(const struct elf_image *image);
 bool elf_image__is_pic(const struct elf_image *image);

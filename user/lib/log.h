@@ -8,6 +8,7 @@
 #define LOG_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 /* Exit status of the program, fixed by the contract. */
 enum exit_status {
@@ -25,6 +26,12 @@ int log__level(void);
 /* An error: always printed. Returns -status, so that "return log__fail(EXIT_..., ...)" reads well. */
 int log__fail(enum exit_status status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Until the next call this thread's lines go nowhere, but for errors: text has the last one, without prefix and newline, cut to size bytes
+ * with the NUL, "" at first. For those who look at many things and for whom it is no failure that most of them are of no use. NULL ends it.
+ */
+void log__capture(char *text, size_t size);
 
 /* A warning: printed unless quiet. */
 void log__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -204,6 +204,28 @@ void text__print(FILE *out, const char *utf8)
 	}
 }
 
+void text__markup(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc(*text, out);
+		}
+	}
+}
+
 char *text__printable(const char *utf8, char *buffer, size_t size)
 {
 	size_t end = 0, length;

@@ -34,7 +34,10 @@ char *text__from_unicode(const void *data, size_t bytes, unsigned kind);
  */
 void text__print(FILE *out, const char *utf8);
 
-/* The same into a buffer, cut at a character boundary; returns buffer. */
+/* Writes text as content of XML or HTML, or as a value between double quotes there. Nothing is made printable. */
+void text__markup(FILE *out, const char *text);
+
+/* The same as text__print() into a buffer, cut at a character boundary; returns buffer. */
 char *text__printable(const char *utf8, char *buffer, size_t size);
 
 /*

@@ -4,7 +4,7 @@
  *
  * Sizes in bytes, times in seconds. What could not be read is null. `types` has all of them, `largest` as many as -t says.
  */
-#include "look/build.h"
+#include "lib/json_build.h"
 #include "look/heap_private.h"
 #include "look/still.h"
 
@@ -258,5 +258,5 @@ int heap_look__write_json(const void *what, FILE *out)
 	else
 		build__null(b, top, "cycles");
 	build__put(b, top, "unparsed", unparsed_object(b, look->totals));
-	return build__write(b, top, out);
+	return build__write(b, top, true, out);
 }

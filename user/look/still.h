@@ -7,7 +7,7 @@
 
 #include "export/terminal.h"
 #include "lib/freeze.h"
-#include "look/build.h"
+#include "lib/json_build.h"
 
 #define STILL_LIMIT_S 2.0 /* how long a process is kept at most, at a time */
 

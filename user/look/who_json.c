@@ -4,7 +4,7 @@
  *
  * What does not apply, or was not measured, is null.
  */
-#include "look/build.h"
+#include "lib/json_build.h"
 #include "look/still.h"
 #include "look/who_private.h"
 
@@ -88,5 +88,5 @@ int who__write_json(const void *what, FILE *out)
 		still__build(&builder, top, all->freeze, 1);
 	else
 		build__null(&builder, top, "freeze");
-	return build__write(&builder, top, out);
+	return build__write(&builder, top, true, out);
 }

@@ -10,6 +10,12 @@
 #define FIRST_ALLOC_RECORD_S 1e-6
 #define FIRST_FREE_RECORD_S 0.3e-6
 
+/*
+ * A trap among a program's own work / one of the calibration's loop, which has the caches and the branch predictor to itself. Of make bench:
+ * what windows took from ast.parse, a request loop and Django was 1.2 to 1.9 times what was believed without this.
+ */
+#define AMONG_WORK 1.5
+
 static double seconds(double ns, double otherwise_ns)
 {
 	return (isfinite(ns) ? ns : otherwise_ns) / 1e9;
@@ -33,7 +39,7 @@ static double trap_price(const struct regime *r, enum probe_kind kind)
 			n++;
 		}
 	}
-	return n ? sum / n : by_cost[COST_EMULATED];
+	return AMONG_WORK * (n ? sum / n : by_cost[COST_EMULATED]);
 }
 
 /* malloc: enter and return together share a trap, where they are on one instruction. */
@@ -43,7 +49,7 @@ static double call_price(const struct regime *r)
 	double enter = trap_price(r, PROBE_ENTER);
 	double extra = seconds(p->return_ns, 850) - seconds(p->emulated_ns, 600);
 
-	return enter + (extra > 0 ? extra : 0.25e-6);
+	return enter + AMONG_WORK * (extra > 0 ? extra : 0.25e-6);
 }
 
 static double timed(const __u64 of[COUNTER_MAX], enum timed_hit kind, double otherwise_s)

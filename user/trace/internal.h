@@ -95,6 +95,9 @@ struct tracer {
 	int cpus;
 };
 
+/* What libbpf has to say, with -vv and -vvv. */
+int tracer__print_libbpf(enum libbpf_print_level level, const char *format, va_list args);
+
 /* Adds a link to those that are detached at the end; NULL = attaching failed, see errno. 0 or -errno. */
 int tracer__keep_link(struct tracer *tracer, struct bpf_link *link);
 

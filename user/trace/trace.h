@@ -43,7 +43,7 @@ struct tracer_options {
 int tracer__open(const struct tracer_options *options, struct tracer **tracer);
 
 /*
- * Takes a target in; no probe yet. The target, its descriptors and the plan must outlive the tracer.
+ * Takes a target in; no probe yet. After tracer__activate(): what it has by then is not counted as its own. The target, its descriptors and the plan must outlive the tracer.
  * 0, or -exit_status after a line on stderr.
  */
 int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,

@@ -39,7 +39,7 @@ int tracer__keep_link(struct tracer *tracer, struct bpf_link *link)
 	return 0;
 }
 
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+int tracer__print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	log__vprint(level == LIBBPF_DEBUG ? 3 : 2, format, args);
 	return 0;
@@ -198,7 +198,7 @@ int tracer__open(const struct tracer_options *options, struct tracer **result)
 		return log__fail(EXIT_FAILED, "no memory");
 	tracer->options = *options;
 	tracer->cpus = libbpf_num_possible_cpus();
-	libbpf_set_print(print_libbpf);
+	libbpf_set_print(tracer__print_libbpf);
 	raise_file_limit(tracer);
 	err = load(tracer);
 	if (!err)
@@ -264,6 +264,8 @@ int tracer__add(struct tracer *tracer, __u32 index, const struct target *target,
 		return log__fail(EXIT_FAILED, "cannot set up process %d: %s", target->pid,
 				 strerror(-err));
 	tracer->bpf->bss->code_epoch[index] = 1;
+	if (tracer->bpf->bss->active)
+		space__seed(&tracer->targets[index]);
 	return 0;
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "look/build.h"
+#include "lib/json_build.h"
 
 #include <errno.h>
 #include <math.h>
 
-#include "export/export.h"
 #include "lib/text.h"
 
 #define TEXT_MAX 1024
@@ -42,28 +41,36 @@ void build__bool(struct builder *b, struct json_object *parent, const char *key,
 	build__put(b, parent, key, json_object_new_boolean(value));
 }
 
+struct json_object *build__number(double value)
+{
+	char text[400]; /* the largest double has 309 digits */
+
+	snprintf(text, sizeof(text), "%.3f", value);
+	return json_object_new_double_s(value, text);
+}
+
 void build__real(struct builder *b, struct json_object *parent, const char *key, double value)
 {
-	char text[32];
-
-	if (!isfinite(value)) {
+	if (isfinite(value))
+		build__put(b, parent, key, build__number(value));
+	else
 		build__null(b, parent, key);
-		return;
-	}
-	snprintf(text, sizeof(text), "%.3f", value);
-	build__put(b, parent, key, json_object_new_double_s(value, text));
+}
+
+void build__string(struct builder *b, struct json_object *parent, const char *key, const char *text)
+{
+	if (text)
+		build__put(b, parent, key, json_object_new_string(text));
+	else
+		build__null(b, parent, key);
 }
 
 void build__text(struct builder *b, struct json_object *parent, const char *key, const char *text)
 {
 	char printable[TEXT_MAX];
 
-	if (text)
-		build__put(b, parent, key,
-			   json_object_new_string(
-				   text__printable(text, printable, sizeof(printable))));
-	else
-		build__null(b, parent, key);
+	build__string(b, parent, key,
+		      text ? text__printable(text, printable, sizeof(printable)) : NULL);
 }
 
 void build__address(struct builder *b, struct json_object *parent, const char *key, __u64 address)
@@ -74,15 +81,17 @@ void build__address(struct builder *b, struct json_object *parent, const char *k
 	build__put(b, parent, key, json_object_new_string(text));
 }
 
-int build__write(struct builder *b, struct json_object *top, FILE *out)
+int build__write(struct builder *b, struct json_object *top, bool pretty, FILE *out)
 {
-	const char *text = NULL;
+	int how = JSON_C_TO_STRING_NOSLASHESCAPE |
+		  (pretty ? JSON_C_TO_STRING_PRETTY : JSON_C_TO_STRING_PLAIN);
+	const char *text = b->no_memory ? NULL : json_object_to_json_string_ext(top, how);
+	int err = text ? 0 : -ENOMEM;
 
-	if (!b->no_memory)
-		text = json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
-								   JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text)
 		fprintf(out, "%s\n", text);
 	json_object_put(top);
-	return text ? export__finish(out) : -ENOMEM;
+	if (!err && (ferror(out) || fflush(out)))
+		err = errno ? -errno : -EIO;
+	return err;
 }

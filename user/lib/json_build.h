@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * look/build.h - JSON objects, built up value by value
+ * json_build.h - JSON objects, built up value by value
  *
  * NULL is json-c's null as well as its "no memory": a builder remembers the latter, and a tree that lost a branch is not written.
  */
-#ifndef LOOK_BUILD_H
-#define LOOK_BUILD_H
+#ifndef JSON_BUILD_H
+#define JSON_BUILD_H
 
 #include <json-c/json.h>
 #include <linux/types.h>
@@ -24,14 +24,18 @@ void build__append(struct builder *b, struct json_object *parent, struct json_ob
 void build__null(struct builder *b, struct json_object *parent, const char *key);
 void build__count(struct builder *b, struct json_object *parent, const char *key, __u64 value);
 void build__bool(struct builder *b, struct json_object *parent, const char *key, bool value);
-/* Not finite: null. */
+/* Three digits behind the point; not finite: null. */
 void build__real(struct builder *b, struct json_object *parent, const char *key, double value);
+struct json_object *build__number(double value); /* the same, not yet anybody's; finite */
+/* UTF-8, as it is: control characters are escaped as JSON does. NULL: null. */
+void build__string(struct builder *b, struct json_object *parent, const char *key,
+		   const char *text);
 /* Text of the target's: made printable, see text__printable(). NULL: null. */
 void build__text(struct builder *b, struct json_object *parent, const char *key, const char *text);
 /* "0x7f12..." */
 void build__address(struct builder *b, struct json_object *parent, const char *key, __u64 address);
 
-/* Writes and releases the tree. 0 or -errno. */
-int build__write(struct builder *b, struct json_object *top, FILE *out);
+/* Writes and releases the tree; pretty: on many lines. Flushes. 0 or -errno. */
+int build__write(struct builder *b, struct json_object *top, bool pretty, FILE *out);
 
 #endif

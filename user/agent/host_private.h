@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agent/host_private.h - what the parts of host.c share
+ */
+#ifndef AGENT_HOST_PRIVATE_H
+#define AGENT_HOST_PRIVATE_H
+
+#include <uthash.h>
+
+#include "agent/growth.h"
+#include "agent/host.h"
+#include "agent/pythons.h"
+#include "agent/tracing.h"
+#include "trace/host_events.h"
+
+/* A process in the table. */
+struct watched {
+	struct host_process shown;
+	struct python_identity identity; /* owner of the strings in shown */
+	int pidfd;                       /* in host.epoll: readable when it has ended */
+	struct growth growth;
+	double next_read_s, next_census_s, next_limit_s;
+	/* whether to trace it */
+	double suspicion;        /* bytes a second, 0 = none */
+	double next_trace_s;     /* not before then, unless asked for */
+	unsigned int longer;     /* times the usual length that its next trace takes */
+	double pause_s;          /* what was waited last, for nothing */
+	double asked_s;          /* a trace of so many seconds was asked for; 0 = none was */
+	double room, used;       /* bytes until the limit, and resident, when the limit was read */
+	bool near_limit;         /* its last report should be there before it is killed */
+	struct tracing *tracing; /* NULL = not traced now */
+	bool killed_for_memory;
+	struct watched *next; /* in host.ending */
+	UT_hash_handle hh;
+};
+
+/* A process that may be a Python: looked at when it has lived a moment, as most do not. */
+struct candidate {
+	pid_t pid;
+	double due_s;
+	unsigned int tries;
+};
+
+#define CANDIDATES 8192
+
+struct host {
+	struct host_options options;
+	int epoll;
+	struct host_events
+		*events; /* NULL = the kernel does not tell us: found by scanning alone */
+	struct pythons *pythons;
+	struct watched *table; /* uthash, by pid */
+	struct watched **list; /* the same, for host__at() */
+	size_t count, room;
+	struct watched *
+		ending; /* that are no more, but their trace is about to say what it saw; in no table */
+	/* a ring: added at the end, due in about that order */
+	struct candidate candidates[CANDIDATES];
+	size_t first, candidate_count;
+	__u8 *others; /* a bit a pid: seen, and no Python */
+	__u32 pid_max;
+	double next_scan_s, next_events_s;
+	unsigned int scans;
+	bool scanned;
+	size_t first_scan; /* candidates of the first scan, and before it, that are still to be looked at */
+	size_t left_out;
+	__u64 events_lost;
+	size_t traced;
+	__u64 traces, trace_failures;
+	size_t json_bytes; /* of all results */
+	double children_cpu_s;
+};
+
+/* ---- host_find.c: which processes there are ---- */
+
+int finder__open(struct host *host);
+void finder__close(struct host *host);
+/* Takes in events, scans when that is due, looks at candidates that have lived long enough. */
+void finder__step(struct host *host, double now_s);
+/* When it has something to do next. */
+double finder__due(const struct host *host);
+
+/* ---- host_table.c ---- */
+
+/* Takes identity over in any case. 0, -ESRCH, -ENOSPC: max_processes, or -ENOMEM. */
+int host__add(struct host *host, struct python_identity *identity, double now_s);
+/* It is no more. Its trace, if one is under way, may say what it saw until then. */
+void host__remove(struct host *host, struct watched *watched);
+void watched__free(struct host *host, struct watched *watched);
+struct watched *host__watched(const struct host *host, pid_t pid);
+#define host__watched_of(process) ((struct watched *)(process))
+
+/* ---- host_watch.c: what can be seen of them ---- */
+
+/* Reads what is due. False: it has ended. */
+bool watched__read(struct watched *watched, const struct host_options *options, double now_s);
+
+/* ---- host_choose.c: who is traced ---- */
+
+/* Takes in what traces say, and starts those whose turn it is. */
+void chooser__step(struct host *host, double now_s);
+/* Steps the traces alone. False: none is under way. */
+bool chooser__follow(struct host *host);
+
+/* ---- host_oom.c: what is left of those that are killed for memory ---- */
+
+/* It is being killed: writes what is known of it to options.oom_dir, at once or when its trace has ended. */
+void oom__victim(struct host *host, struct watched *watched);
+/* Its trace has ended. */
+void oom__traced(struct host *host, const struct watched *watched);
+
+#endif

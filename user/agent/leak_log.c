@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "agent/leak_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/json_build.h"
+
+#define SIGNATURES_MAX 65536 /* when it is full, the oldest half is forgotten */
+#define SIGNATURE 16
+
+struct leak_log {
+	size_t count;
+	char seen[SIGNATURES_MAX][SIGNATURE];
+};
+
+struct leak_log *leak_log__new(void)
+{
+	return calloc(1, sizeof(struct leak_log)); /* touched as far as it is used */
+}
+
+void leak_log__free(struct leak_log *log)
+{
+	free(log);
+}
+
+static bool is_new(struct leak_log *log, const char *signature)
+{
+	for (size_t i = log->count; i-- > 0;)
+		if (!memcmp(log->seen[i], signature, SIGNATURE))
+			return false;
+	if (log->count == SIGNATURES_MAX) {
+		log->count /= 2;
+		memcpy(log->seen, log->seen[log->count], log->count * SIGNATURE);
+	}
+	memcpy(log->seen[log->count++], signature, SIGNATURE);
+	return true;
+}
+
+static void put_text(struct builder *b, struct json_object *line, const char *key, const char *text)
+{
+	build__text(b, line, key, text && *text ? text : NULL);
+}
+
+static void write_line(const struct host_process *process, const struct finding *finding, FILE *out)
+{
+	struct json_object *line = json_object_new_object();
+	struct builder builder = {false}, *b = &builder;
+	struct tm utc;
+	char when[32];
+
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&process->result->at, &utc));
+	put_text(b, line, "time", when);
+	put_text(b, line, "event", "leak_first_seen");
+	put_text(b, line, "signature", finding->signature);
+	build__count(b, line, "pid", process->pid);
+	put_text(b, line, "comm", process->comm);
+	put_text(b, line, "python", process->python);
+	put_text(b, line, "cgroup", process->cgroup);
+	put_text(b, line, "file", finding->file);
+	if (finding->line > 0)
+		build__count(b, line, "line", finding->line);
+	else
+		build__null(b, line, "line");
+	put_text(b, line, "function", finding->function);
+	put_text(b, line, "cause", verdict_cause__name(finding->cause));
+	build__real(b, line, "confidence", finding->confidence);
+	build__real(b, line, "growth_per_s", finding->growth_per_s);
+	put_text(b, line, "type", finding->type);
+	put_text(b, line, "held_by", finding->holder);
+	put_text(b, line, "summary", finding->summary);
+	build__write(b, line, false, out);
+}
+
+void leak_log__add(struct leak_log *log, const struct host_process *process, FILE *out)
+{
+	const struct trace_result *result = process->result;
+
+	for (size_t i = 0; result && i < result->finding_count; i++) {
+		const struct finding *finding = &result->findings[i];
+
+		if (finding->kind == VERDICT_LEAK && !finding->suppressed && *finding->signature &&
+		    is_new(log, finding->signature))
+			write_line(process, finding, out);
+	}
+}
+
+size_t leak_log__count(const struct leak_log *log)
+{
+	return log->count;
+}
