@@ -162,21 +162,20 @@ static int add_pid(struct cli *cli, const char *text)
 	return 0;
 }
 
-static int add_output(struct cli *cli, const char *path)
+int cli__add_output(struct cli_output *outputs, size_t *count, const char *path)
 {
-	if (cli->output_count == CLI_MAX_OUTPUTS)
+	if (*count == CLI_MAX_OUTPUTS)
 		return log__fail(EXIT_USAGE, "--output: at most %d files", CLI_MAX_OUTPUTS);
-	cli->outputs[cli->output_count++].path = path;
+	outputs[(*count)++].path = path;
 	return 0;
 }
 
-/* -f belongs to the -o before it; alone it means stdout. */
-static int set_format(struct cli *cli, const char *format)
+int cli__set_format(struct cli_output *outputs, size_t *count, const char *format)
 {
-	if (!cli->output_count || cli->outputs[cli->output_count - 1].format)
-		if (add_output(cli, "-"))
+	if (!*count || outputs[*count - 1].format)
+		if (cli__add_output(outputs, count, "-"))
 			return -EXIT_USAGE;
-	cli->outputs[cli->output_count - 1].format = format;
+	outputs[*count - 1].format = format;
 	return 0;
 }
 
@@ -231,9 +230,9 @@ static int parse_option(struct cli *cli, int option, const char *value)
 	case 'i':
 		return parse_time("--interval", value, 0.1, &cli->interval_s);
 	case 'o':
-		return add_output(cli, value);
+		return cli__add_output(cli->outputs, &cli->output_count, value);
 	case 'f':
-		return set_format(cli, value);
+		return cli__set_format(cli->outputs, &cli->output_count, value);
 	case 'm':
 		return set_mode(cli, value);
 	case OPTION_BUDGET:

@@ -66,6 +66,10 @@ struct cli {
 /* Fills cli from argv, which must outlive it. 0, or -EXIT_USAGE after one line on stderr. */
 int cli__parse(int argc, char **argv, struct cli *cli);
 
+/* -o and -f, into a list of CLI_MAX_OUTPUTS: -f belongs to the -o before it; alone it means stdout. 0, or -EXIT_USAGE after a line. */
+int cli__add_output(struct cli_output *outputs, size_t *count, const char *path);
+int cli__set_format(struct cli_output *outputs, size_t *count, const char *format);
+
 /* The mode's name, static. */
 const char *trace_mode__name(enum trace_mode mode);
 

@@ -105,24 +105,6 @@ static bool takes_value(const struct setting *setting)
 	return setting->kind <= LEAK;
 }
 
-static int add_output(struct fleet_options *options, const char *path)
-{
-	if (options->output_count == CLI_MAX_OUTPUTS)
-		return log__fail(EXIT_USAGE, "--output: at most %d files", CLI_MAX_OUTPUTS);
-	options->outputs[options->output_count++].path = path;
-	return 0;
-}
-
-/* -f belongs to the -o before it; alone it means stdout. */
-static int set_format(struct fleet_options *options, const char *format)
-{
-	if (!options->output_count || options->outputs[options->output_count - 1].format)
-		if (add_output(options, "-"))
-			return -EXIT_USAGE;
-	options->outputs[options->output_count - 1].format = format;
-	return 0;
-}
-
 static int set_quantity(struct fleet_options *options, const struct setting *setting,
 			const char *value)
 {
@@ -169,9 +151,9 @@ static int set(struct fleet_options *options, const struct setting *setting, con
 	case NUMBER:
 		return set_number(options, setting, value);
 	case OUTPUT:
-		return add_output(options, value);
+		return cli__add_output(options->outputs, &options->output_count, value);
 	case FORMAT:
-		return set_format(options, value);
+		return cli__set_format(options->outputs, &options->output_count, value);
 	case LEAK:
 		options->fail_on_leak = true;
 		return strcmp(value, "leak")

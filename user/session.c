@@ -160,6 +160,7 @@ static int take_child(void *context, pid_t pid)
 	struct session *s = context;
 	struct subject *subject = &s->subjects[s->subject_count];
 	char problem[256];
+	bool found;
 	int err;
 
 	if (s->subject_count == s->subject_max) {
@@ -169,11 +170,12 @@ static int take_child(void *context, pid_t pid)
 				  s->subject_max);
 		return 0;
 	}
-	if (!is_python(pid))
-		return -EAGAIN;
 	log__capture(problem, sizeof(problem));
-	err = subject__open(subject, pid, sources__wanted(&s->outputs));
+	found = is_python(pid);
+	err = found ? subject__open(subject, pid, sources__wanted(&s->outputs)) : 0;
 	log__capture(NULL, 0);
+	if (!found)
+		return -EAGAIN;
 	if (err) {
 		subject__close(subject);
 		*subject = (struct subject){0};
