@@ -351,6 +351,56 @@ static void test_survives_forgery(void **state)
 	each_python(survives_forgery);
 }
 
+/*
+ * Two entries of the table of arenas whose memory is gone: one of them has a pool in use by the books, the other has none, as between
+ * munmap() and the line that clears the entry.
+ */
+static const char gone_arenas[] = HEAP_PRELUDE
+	"word = lambda a: ctypes.c_uint64.from_address(a)\n"
+	"half = lambda a: ctypes.c_uint32.from_address(a)\n"
+	"pool, arena = (4096, 256 << 10) if sys.version_info < (3, 10) else (16384, 1 << 20)\n"
+	"mine = b'%060d' % 1\n"
+	"mine = id(mine) & -pool\n"
+	"line = [line for line in open('/proc/self/maps') if '[heap]' in line][0]\n"
+	"at, end = (int(part, 16) for part in line.split()[0].split('-'))\n"
+	"def is_mine(a):\n"
+	"    start = word(a).value\n"
+	"    return (start % 4096 == 0 and start <= mine < word(a + 8).value <= start + arena and\n"
+	"            half(a + 20).value in (arena // pool - 1, arena // pool))\n"
+	/* The last: those before it were the table until it grew. */
+	"table = max(a for a in range(at, end - 48, 16) if is_mine(a))\n"
+	"table -= 48 * half(mine + 32).value\n"
+	"unused = [a for a in range(table, end - 48, 48) if not word(a).value][:2]\n"
+	"where = id(unused) & -arena ^ 1 << 46\n"
+	"for entry, used in zip(unused, (0, 1)):\n"
+	"    word(entry + 8).value = where + arena\n"
+	"    half(entry + 16).value = arena // pool - used\n"
+	"    half(entry + 20).value = arena // pool\n"
+	"    word(entry).value = where\n"
+	"    where += arena\n"
+	"say('bytes', len(unused), arena)\n"
+	"wait()\n";
+
+static void tells_empty_from_unread(const char *python)
+{
+	struct heap_process process;
+	struct swept swept;
+
+	heap_process__start(&process, python, gone_arenas);
+	assert_int_equal(process.count, 1);
+	assert_int_equal(process.facts[0].address, 2);
+	sweep(&process, &swept);
+	assert_int_equal(swept.end, 0);
+	assert_int_equal(swept.totals.unread_bytes, process.facts[0].size);
+	heap_process__stop(&process);
+}
+
+static void test_tells_empty_from_unread(void **state)
+{
+	(void)state;
+	each_python(tells_empty_from_unread);
+}
+
 static void test_process_that_is_gone(void **state)
 {
 	struct heap_process process;
@@ -382,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_follows_scattered),
 		cmocka_unit_test(test_finds_while_busy),
 		cmocka_unit_test(test_survives_forgery),
+		cmocka_unit_test(test_tells_empty_from_unread),
 		cmocka_unit_test(test_process_that_is_gone),
 	};
 

@@ -54,7 +54,11 @@ static bool is_mapped(struct image *image, const struct arena_range *arena, __u3
 	       arena->end <= arena->address + size && image__resident(image, arena->address, size);
 }
 
-/* Of arenas in order, drops those that overlap or are nowhere; true if any of the latter. */
+/*
+ * Of arenas in order, drops those that overlap or are nowhere; true if any of the latter has something to read.
+ * CPython clears an arena's entry after munmap() has returned (Objects/obmalloc.c, insert_to_freepool() and
+ * before it pymalloc_free()), and a system call's end is where a process stops.
+ */
 static bool drop_impossible(struct pool_sweep *sweep, struct arena_list *arenas)
 {
 	size_t kept = 0, nowhere = 0;
@@ -66,7 +70,7 @@ static bool drop_impossible(struct pool_sweep *sweep, struct arena_list *arenas)
 		if (arena->address < end)
 			continue;
 		if (!is_mapped(sweep->image, arena, sweep->arena_size)) {
-			nowhere++;
+			nowhere += arena->used > 0;
 			continue;
 		}
 		end = arena->address + sweep->arena_size;

@@ -36,6 +36,7 @@ static int arena_list__add(struct arena_list *arenas, const struct arena_object 
 	range->first = (arena->address + pool_size - 1) & ~(__u64)(pool_size - 1);
 	range->end = arena->pool_address;
 	range->index = index;
+	range->used = arena->ntotalpools - arena->nfreepools;
 	return 0;
 }
 

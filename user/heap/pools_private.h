@@ -47,6 +47,7 @@ struct arena_range {
 	__u64 address; /* of the arena, which need not begin with a pool */
 	__u64 first, end;
 	__u32 index; /* in the table of its interpreter */
+	__u32 used;  /* pools that hold blocks; 0: just made, or about to be given back */
 };
 
 /* What one census has gathered. */
