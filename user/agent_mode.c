@@ -47,7 +47,11 @@ static void write_leaks(void *context, const struct host_process *process)
 {
 	struct agent *agent = context;
 
-	leak_log__add(agent->leaks, process, stdout);
+	int err = leak_log__add(agent->leaks, process, stdout);
+
+	if (err)
+		log__warn("a leak of process %d cannot be written to the standard output: %s",
+			  process->pid, strerror(-err));
 }
 
 /* Where we listen, and who may ask, stays as it is until a restart. */

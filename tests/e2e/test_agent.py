@@ -31,13 +31,14 @@ def worker(kind):
 class Agent(harness.Tool):
     """The agent, on a port of its own; what it writes is read as it comes."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, wrap=(), stdout=subprocess.PIPE):
         super().__init__(
-            "agent", "--listen", "127.0.0.1:0", *QUICK, *options, stdout=subprocess.PIPE
+            "agent", "--listen", "127.0.0.1:0", *QUICK, *options, stdout=stdout, wrap=wrap
         )
         self.port = None
         self.events = []
-        threading.Thread(target=self._read_events, daemon=True).start()
+        if stdout == subprocess.PIPE:
+            threading.Thread(target=self._read_events, daemon=True).start()
         self.until(self._find_port)
 
     def _read_events(self):

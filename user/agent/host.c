@@ -99,13 +99,20 @@ static void reap(struct host *host)
 	}
 }
 
+static void read_one(struct host *host, struct watched *watched, double now_s)
+{
+	if (!watched__read(watched, &host->options, now_s))
+		host__remove(host, watched);
+	else if (watched__may_be_killed(watched))
+		oom__near(host, watched, now_s);
+}
+
 static void read_all(struct host *host, double now_s)
 {
 	/* From the end: what is removed makes room for the last one. */
 	for (size_t i = host->count; i-- > 0;)
-		if (now_s >= host->list[i]->next_read_s &&
-		    !watched__read(host->list[i], &host->options, now_s))
-			host__remove(host, host->list[i]);
+		if (now_s >= host->list[i]->next_read_s)
+			read_one(host, host->list[i], now_s);
 }
 
 int host__tick(struct host *host)

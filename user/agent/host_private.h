@@ -27,7 +27,11 @@ struct watched {
 	double pause_s;          /* what was waited last, for nothing */
 	double asked_s;          /* a trace of so many seconds was asked for; 0 = none was */
 	double room, used;       /* bytes until the limit, and resident, when the limit was read */
+	__u64 limit_hits;        /* allocations that had met the limit then */
+	bool own_limit;          /* of its cgroup or its own, not the host's */
+	bool pressed;            /* the limit was met or waited for between the last two readings */
 	bool near_limit;         /* its last report should be there before it is killed */
+	double next_near_s;      /* not before then is that said again */
 	struct tracing *tracing; /* NULL = not traced now */
 	bool killed_for_memory;
 	struct watched *next; /* in host.ending */
@@ -94,6 +98,8 @@ struct watched *host__watched(const struct host *host, pid_t pid);
 
 /* Reads what is due. False: it has ended. */
 bool watched__read(struct watched *watched, const struct host_options *options, double now_s);
+/* Whether it fills a limit of its own, or of its cgroup; not one of many that the host has no room for. */
+bool watched__may_be_killed(const struct watched *watched);
 
 /* ---- host_choose.c: who is traced ---- */
 
@@ -106,6 +112,8 @@ bool chooser__follow(struct host *host);
 
 /* It is being killed: writes what is known of it to options.oom_dir, at once or when its trace has ended. */
 void oom__victim(struct host *host, struct watched *watched);
+/* It may be killed soon: the same, as long as it is there; a line in the log names the file. */
+void oom__near(struct host *host, struct watched *watched, double now_s);
 /* Its trace has ended. */
 void oom__traced(struct host *host, const struct watched *watched);
 

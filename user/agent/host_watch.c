@@ -10,21 +10,29 @@
 #include "inspect/limit.h"
 
 #define LIMIT_EVERY_S 60.0
-#define NEAR_LIMIT 0.1 /* of the limit is left */
+#define LIMIT_CLOSE 0.25 /* of the limit is left: it is read each time */
+#define NEAR_LIMIT 0.1
 #define NEAR_SECONDS 600.0
+#define STALLED 0.1  /* of the time somebody in the cgroup waits for memory */
+#define PART_OF 0.05 /* of the limit: one that has less is not what fills it */
 
 static void read_limit(struct watched *watched)
 {
+	struct host_process *process = &watched->shown;
+	bool known = watched->own_limit;
 	struct memory_limit limit;
 
-	watched->shown.limit = REPORT_UNMEASURED;
+	process->limit = REPORT_UNMEASURED;
 	watched->room = NAN;
-	if (limit__read(watched->shown.pid, watched->shown.cgroup, &limit) ||
-	    limit.source == LIMIT_NONE)
+	watched->own_limit = watched->pressed = false;
+	if (limit__read(process->pid, process->cgroup, &limit) || limit.source == LIMIT_NONE)
 		return;
-	watched->shown.limit = limit.bytes;
+	process->limit = limit.bytes;
 	watched->room = limit.room;
-	watched->used = watched->shown.rss;
+	watched->used = process->rss;
+	watched->own_limit = limit.source != LIMIT_HOST;
+	watched->pressed = (known && limit.hits > watched->limit_hits) || limit.stalled > STALLED;
+	watched->limit_hits = limit.hits;
 }
 
 /* With what it has taken since the limit was read. */
@@ -32,6 +40,7 @@ static void follow_limit(struct watched *watched)
 {
 	struct host_process *process = &watched->shown;
 	double room = fmax(watched->room - (process->rss - watched->used), 0);
+	bool close = room < LIMIT_CLOSE * process->limit;
 
 	process->seconds_to_limit = NAN;
 	watched->near_limit = false;
@@ -41,8 +50,16 @@ static void follow_limit(struct watched *watched)
 		process->seconds_to_limit = room / process->growth.slope;
 	else if (isfinite(process->growth.slope))
 		process->seconds_to_limit = INFINITY;
-	watched->near_limit =
-		room < NEAR_LIMIT * process->limit || process->seconds_to_limit < NEAR_SECONDS;
+	watched->near_limit = room < NEAR_LIMIT * process->limit || (close && watched->pressed) ||
+			      process->seconds_to_limit < NEAR_SECONDS;
+	if (close)
+		watched->next_limit_s = 0;
+}
+
+bool watched__may_be_killed(const struct watched *watched)
+{
+	return watched->near_limit && watched->own_limit &&
+	       watched->shown.own > PART_OF * watched->shown.limit;
 }
 
 static void read_counts(struct watched *watched)
@@ -82,5 +99,8 @@ bool watched__read(struct watched *watched, const struct host_options *options, 
 		watched->next_limit_s = now_s + LIMIT_EVERY_S;
 	}
 	follow_limit(watched);
+	/* No time for better evidence. */
+	if (watched__may_be_killed(watched))
+		watched->suspicion = fmax(watched->suspicion, process->growth.low);
 	return true;
 }

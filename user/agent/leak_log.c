@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "agent/leak_log.h"
 
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,17 +26,21 @@ void leak_log__free(struct leak_log *log)
 	free(log);
 }
 
-static bool is_new(struct leak_log *log, const char *signature)
+static bool is_known(const struct leak_log *log, const char *signature)
 {
 	for (size_t i = log->count; i-- > 0;)
 		if (!memcmp(log->seen[i], signature, SIGNATURE))
-			return false;
+			return true;
+	return false;
+}
+
+static void remember(struct leak_log *log, const char *signature)
+{
 	if (log->count == SIGNATURES_MAX) {
 		log->count /= 2;
 		memcpy(log->seen, log->seen[log->count], log->count * SIGNATURE);
 	}
 	memcpy(log->seen[log->count++], signature, SIGNATURE);
-	return true;
 }
 
 static void put_text(struct builder *b, struct json_object *line, const char *key, const char *text)
@@ -43,7 +48,8 @@ static void put_text(struct builder *b, struct json_object *line, const char *ke
 	build__text(b, line, key, text && *text ? text : NULL);
 }
 
-static void write_line(const struct host_process *process, const struct finding *finding, FILE *out)
+/* 0 or -errno. */
+static int write_line(const struct host_process *process, const struct finding *finding, FILE *out)
 {
 	struct json_object *line = json_object_new_object();
 	struct builder builder = {false}, *b = &builder;
@@ -70,20 +76,32 @@ static void write_line(const struct host_process *process, const struct finding 
 	put_text(b, line, "type", finding->type);
 	put_text(b, line, "held_by", finding->holder);
 	put_text(b, line, "summary", finding->summary);
-	build__write(b, line, false, out);
+	return build__write(b, line, false, out);
 }
 
-void leak_log__add(struct leak_log *log, const struct host_process *process, FILE *out)
+int leak_log__add(struct leak_log *log, const struct host_process *process, FILE *out)
 {
 	const struct trace_result *result = process->result;
+	int failed = 0;
 
 	for (size_t i = 0; result && i < result->finding_count; i++) {
 		const struct finding *finding = &result->findings[i];
+		int err;
 
-		if (finding->kind == VERDICT_LEAK && !finding->suppressed && *finding->signature &&
-		    is_new(log, finding->signature))
-			write_line(process, finding, out);
+		if (finding->kind != VERDICT_LEAK || finding->suppressed || !*finding->signature ||
+		    is_known(log, finding->signature))
+			continue;
+		err = write_line(process, finding, out);
+		if (err)
+			failed = err;
+		else
+			remember(log, finding->signature);
 	}
+	if (failed) { /* there may be room again by the next one */
+		clearerr(out);
+		__fpurge(out);
+	}
+	return failed;
 }
 
 size_t leak_log__count(const struct leak_log *log)

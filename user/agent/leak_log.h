@@ -15,8 +15,11 @@ struct leak_log;
 struct leak_log *leak_log__new(void);
 void leak_log__free(struct leak_log *log);
 
-/* Writes a line for each leak of the process's last trace that is new; text is made printable. */
-void leak_log__add(struct leak_log *log, const struct host_process *process, FILE *out);
+/*
+ * Writes a line for each leak of the process's last trace that is new; text is made printable. 0, or -errno: what could not be written is
+ * new again the next time that it is found.
+ */
+int leak_log__add(struct leak_log *log, const struct host_process *process, FILE *out);
 
 /* Leaks that are known; those beyond what there is room for are not counted. */
 size_t leak_log__count(const struct leak_log *log);

@@ -2,76 +2,39 @@
 #include "inspect/limit.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "inspect/memory_cgroup.h"
 #include "lib/proc_number.h"
-
-#define PATH_MAX_BYTES 4096
-#define NO_LIMIT_FROM (1ull << 60) /* cgroup v1 writes a number near 2^63 for "none" */
-
-/* Where each version of cgroups has its files, and what they are called. */
-static const struct {
-	const char *root, *limit, *usage;
-} hierarchies[] = {
-	{"/sys/fs/cgroup", "memory.max", "memory.current"},
-	{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"},
-};
 
 static void consider(struct memory_limit *limit, enum limit_source source, __u64 bytes, __u64 used)
 {
 	__u64 room = bytes > used ? bytes - used : 0;
 
-	if (limit->source != LIMIT_NONE && limit->room <= room)
-		return;
-	*limit = (struct memory_limit){.source = source, .bytes = bytes, .room = room};
+	if (limit->source == LIMIT_NONE || room < limit->room)
+		*limit = (struct memory_limit){
+			.source = source,
+			.bytes = bytes,
+			.room = room,
+			.stalled = NAN,
+		};
 }
 
-/* The number in a file of a cgroup; 0 or -ENOENT, also for "max". */
-static int read_number(const char *root, const char *group, const char *name, __u64 *number)
+static void consider_cgroup(struct memory_limit *limit, pid_t pid, const char *path)
 {
-	char path[PATH_MAX_BYTES], text[32], *end;
-	ssize_t n = -1;
-	int fd;
+	struct memory_cgroup group;
 
-	if (snprintf(path, sizeof(path), "%s%s/%s", root, group, name) >= (int)sizeof(path))
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (n <= 0)
-		return -ENOENT;
-	text[n] = '\0';
-	*number = strtoull(text, &end, 10);
-	return end == text ? -ENOENT : 0;
-}
-
-/* The group and those around it, up to the root. */
-static void consider_cgroups(struct memory_limit *limit, const char *cgroup)
-{
-	char group[PATH_MAX_BYTES];
-
-	if (!cgroup || cgroup[0] != '/' || strlen(cgroup) >= sizeof(group) || strstr(cgroup, "/.."))
+	if (memory_cgroup__nearest(pid, path, &group))
 		return;
-	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
-		__u64 most, used;
-
-		strcpy(group, cgroup);
-		for (char *end = group; end; *end = '\0') {
-			if (!read_number(hierarchies[i].root, group, hierarchies[i].limit, &most) &&
-			    most < NO_LIMIT_FROM &&
-			    !read_number(hierarchies[i].root, group, hierarchies[i].usage, &used))
-				consider(limit, LIMIT_CGROUP, most, used);
-			end = strrchr(group, '/');
-			if (!end)
-				break;
-		}
-	}
+	*limit = (struct memory_limit){
+		.source = LIMIT_CGROUP,
+		.bytes = group.limit,
+		.room = group.room,
+		.hits = group.hits,
+		.stalled = group.stalled,
+	};
 }
 
 static void consider_address_space(struct memory_limit *limit, pid_t pid)
@@ -98,11 +61,11 @@ int limit__read(pid_t pid, const char *cgroup, struct memory_limit *limit)
 {
 	char path[64];
 
-	*limit = (struct memory_limit){0};
+	*limit = (struct memory_limit){.stalled = NAN};
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	if (access(path, F_OK))
 		return -ESRCH;
-	consider_cgroups(limit, cgroup);
+	consider_cgroup(limit, pid, cgroup);
 	consider_address_space(limit, pid);
 	consider_host(limit);
 	return 0;

@@ -16,7 +16,10 @@ enum limit_source { LIMIT_NONE, LIMIT_CGROUP, LIMIT_ADDRESS_SPACE, LIMIT_HOST };
 struct memory_limit {
 	enum limit_source source;
 	__u64 bytes; /* the limit itself; of the host: its memory */
-	__u64 room;  /* bytes until it is met, as things are */
+	__u64 room; /* bytes until it is met; what the page cache would give up at once counts as free */
+	/* of a cgroup, which alone says so */
+	__u64 hits; /* allocations that met it so far (memory.events: max; memory.failcnt) */
+	double stalled; /* of the last 10 s, in which something waited for memory (memory.pressure); NAN = not measured */
 };
 
 /*

@@ -25,11 +25,12 @@ int open_below__place(int place, struct stat *st)
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_resolved(int folder, const char *path, __u64 resolve, struct stat *st)
+/* As a place alone: O_PATH. */
+static int find(int folder, const char *path, __u64 flags, __u64 resolve)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
 			       .resolve = resolve | RESOLVE_NO_MAGICLINKS};
-	int place = -1, fd;
+	int place = -1;
 
 	/* -EAGAIN: something was renamed while ".." was followed, so it may have led out. */
 	for (int i = 0; place < 0 && i < TRIES; i++) {
@@ -37,8 +38,15 @@ static int open_resolved(int folder, const char *path, __u64 resolve, struct sta
 		if (place < 0 && errno != EAGAIN)
 			break;
 	}
+	return place < 0 ? -errno : place;
+}
+
+static int open_resolved(int folder, const char *path, __u64 resolve, struct stat *st)
+{
+	int place = find(folder, path, 0, resolve), fd;
+
 	if (place < 0)
-		return -errno;
+		return place;
 	fd = open_below__place(place, st);
 	close(place);
 	return fd;
@@ -52,4 +60,9 @@ int open_below__root(int folder, const char *path, struct stat *st)
 int open_below__folder(int folder, const char *path, struct stat *st)
 {
 	return open_resolved(folder, path, RESOLVE_BENEATH, st);
+}
+
+int open_below__directory(int folder, const char *path)
+{
+	return find(folder, path, O_DIRECTORY, RESOLVE_IN_ROOT);
 }

@@ -24,6 +24,9 @@ int open_below__root(int folder, const char *path, struct stat *st);
 /* folder is any directory; a path that leaves it, by "/", ".." or a link, is refused. */
 int open_below__folder(int folder, const char *path, struct stat *st);
 
+/* A directory, found as open_below__root() does, as a place (O_PATH): what is in it is still that process's. Also -ENOTDIR. */
+int open_below__directory(int folder, const char *path);
+
 /* The file that a descriptor stands for which is only a place (O_PATH). It remains the caller's. */
 int open_below__place(int place, struct stat *st);
 
