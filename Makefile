@@ -9,6 +9,7 @@
 #   make bench-host what the agent costs on a host with 1, 10, 100, 500 Pythons
 #   make check      formatting, static analysis, include rules
 #   make install    DESTDIR= PREFIX=/usr/local
+#   make install-agent  the same, with the systemd unit and, unless there is one, /etc/pyleak-bpf.conf
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -147,6 +148,13 @@ format:
 .PHONY: install
 install: all
 	install -D -m 755 $(BUILD)/pyleak-bpf $(DESTDIR)$(PREFIX)/sbin/pyleak-bpf
+
+.PHONY: install-agent
+install-agent: UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/pyleak-bpf-agent.service
+install-agent: install
+	install -D -m 644 deploy/systemd/pyleak-bpf-agent.service $(UNIT)
+	sed -i 's,^ExecStart=/usr/sbin/,ExecStart=$(PREFIX)/sbin/,' $(UNIT)
+	test -e $(DESTDIR)/etc/pyleak-bpf.conf || install -D -m 644 deploy/pyleak-bpf.conf $(DESTDIR)/etc/pyleak-bpf.conf
 
 .PHONY: clean
 clean:

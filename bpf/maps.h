@@ -166,6 +166,9 @@ __u8 generation[MAX_TARGETS];
 /* Processes that a target has made by fork(2). Counted by the programs. */
 __u32 forks[MAX_TARGETS];
 
+/* Times that a target has mapped a file's code: dlopen(3). Counted by the programs. */
+__u32 code_maps[MAX_TARGETS];
+
 /* Counts the times that the raw layer was switched on: calls from before will not return to us. By user space. */
 __u32 raw_turn[MAX_TARGETS];
 

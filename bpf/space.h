@@ -16,6 +16,7 @@ const volatile struct {
 } nr;
 
 #define MAP_ANONYMOUS_FLAG 0x20
+#define PROT_EXEC_FLAG 0x4
 #define LARGEST_ERROR 4095UL
 
 static __always_inline struct tracked *tracked_process(void)
@@ -112,6 +113,15 @@ static __always_inline void describe(struct space_message *record,
 	}
 }
 
+/* The target may have loaded a library: user space looks for allocators in it. */
+static __always_inline void notice_code(const struct space_message *record,
+					const struct pending_syscall *call)
+{
+	if (record->op == SPACE_MAP && record->domain == DOMAIN_FILE &&
+	    call->args[2] & PROT_EXEC_FLAG && call->target < MAX_TARGETS)
+		__sync_fetch_and_add(&code_maps[bounded(call->target, MAX_TARGETS)], 1);
+}
+
 /* Whose growth it is: walks the stack where the call made address space. */
 static __always_inline void find_owner(struct thread_state *thread, struct space_message *record,
 				       __u64 ip)
@@ -159,6 +169,7 @@ static __always_inline void space_exit(struct trace_event_raw_sys_exit *ctx)
 	record->target = call->target;
 	if ((__u64)ctx->ret < -LARGEST_ERROR)
 		describe(record, call, ctx->ret);
+	notice_code(record, call);
 	call->id = 0;
 	if (!record->op)
 		return;

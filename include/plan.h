@@ -64,6 +64,7 @@ struct probe {
 struct plan {
 	struct probe *probes;
 	size_t probe_count;
+	size_t module_count;    /* of the target, that were looked at: the first ones */
 	bool object_count_only; /* see TARGET_OBJECT_COUNT_ONLY in wire.h */
 	bool pool_sites;        /* pymalloc's own paths are probed, not the exported functions */
 	bool no_pymalloc;       /* this process serves objects by malloc: nothing of it to probe */

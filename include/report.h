@@ -100,6 +100,9 @@ struct report_source {
 
 struct report_process {
 	int pid;
+	const int *
+		merged; /* PIDs of the processes that are in it besides itself, see analyze__merge() */
+	size_t merged_count;
 	const char *comm, *exe, *cgroup;
 	char *const *cmdline;                          /* NULL-terminated */
 	const char *python_version, *python_allocator; /* NULL = unknown */
@@ -124,7 +127,7 @@ struct report_process {
 	struct report_site *sites; /* by live_bytes, largest first; all of them */
 	size_t site_count;
 	struct verdict_list verdicts;
-	void *verdict_arena; /* struct arena: owner of the verdicts, the sites' types and the bridge */
+	void *verdict_arena; /* struct arena: owner of the verdicts, the sites' types, the bridge and .merged */
 
 	/* of the files that hold most; only where an output shows them */
 	const struct report_source *sources;

@@ -33,6 +33,8 @@ static const char help[] =
 	"      --follow         children as well, as they come (what a command is started for: "
 	"default;\n"
 	"                       --no-follow)\n"
+	"      --merge          the report shows children with the process that they come of, as "
+	"one\n"
 	"  -d, --duration T     end after T (30s, 5m, 1h); default: Ctrl-C, or when the process "
 	"ends\n"
 	"  -i, --interval T     refresh every T; default 5s\n"
@@ -82,6 +84,7 @@ enum {
 	OPTION_FAIL_ON,
 	OPTION_FOLLOW,
 	OPTION_NO_FOLLOW,
+	OPTION_MERGE,
 };
 
 static const struct option options[] = {
@@ -105,6 +108,7 @@ static const struct option options[] = {
 	{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
 	{"follow", no_argument, NULL, OPTION_FOLLOW},
 	{"no-follow", no_argument, NULL, OPTION_NO_FOLLOW},
+	{"merge", no_argument, NULL, OPTION_MERGE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -268,6 +272,9 @@ static int parse_option(struct cli *cli, int option, const char *value)
 		cli->follow = option == OPTION_FOLLOW;
 		cli->follow_said = true;
 		return 0;
+	case OPTION_MERGE:
+		cli->merge = true;
+		return 0;
 	case OPTION_WATCH:
 		cli->watch = true;
 		return 0;
@@ -321,6 +328,12 @@ static const struct {
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 
+/* Whether there will be children. */
+static bool follows(const struct cli *cli)
+{
+	return cli->follow && cli->subcommand == SUBCOMMAND_TRACE && cli->mode != TRACE_CENSUS;
+}
+
 static int check_trace(const struct cli *cli)
 {
 	if (cli->watch)
@@ -345,6 +358,10 @@ static int check_trace(const struct cli *cli)
 
 static int check(const struct cli *cli)
 {
+	if (cli->merge && !follows(cli))
+		return log__fail(EXIT_USAGE,
+				 "--merge belongs to --follow: here no children are traced (see "
+				 "--help)");
 	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		if (subcommands[i].subcommand != cli->subcommand)
 			continue;

@@ -47,6 +47,7 @@ struct cli {
 	bool watch;       /* heap: again and again */
 	bool follow;      /* children, too */
 	bool follow_said;
+	bool merge;          /* ... and shown with the one that they come of */
 	bool cycles;         /* heap: garbage in cycles, however many objects there are */
 	bool freeze;         /* heap, who: the process is stopped while it is read */
 	double budget;       /* most slowdown of a target in auto mode: 0.02 = 2 % */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ struct follow {
 	struct waiting waiting[WAITING_MAX];
 	size_t waiting_count;
 	__u64 lost;
-	unsigned char followed[PID_LIMIT / 8]; /* a bit a process */
+	__u16 families[PID_LIMIT]; /* by process: 1 + the number of its family, 0 = not followed */
 };
 
 int follow__open(struct follow **result)
@@ -56,13 +57,13 @@ void follow__close(struct follow *follow)
 
 static bool is_followed(const struct follow *follow, __u32 pid)
 {
-	return pid < PID_LIMIT && follow->followed[pid / 8] & 1 << pid % 8;
+	return pid < PID_LIMIT && follow->families[pid];
 }
 
-void follow__add(struct follow *follow, pid_t pid)
+void follow__add(struct follow *follow, pid_t pid, unsigned int family)
 {
-	if ((__u32)pid < PID_LIMIT)
-		follow->followed[pid / 8] |= 1 << pid % 8;
+	if ((__u32)pid < PID_LIMIT && family < UINT16_MAX)
+		follow->families[pid] = family + 1;
 }
 
 static void remove_waiting(struct follow *follow, size_t index)
@@ -86,7 +87,7 @@ static void wait_for(struct follow *follow, pid_t pid)
 static void forget(struct follow *follow, __u32 pid)
 {
 	if (pid < PID_LIMIT)
-		follow->followed[pid / 8] &= ~(1 << pid % 8);
+		follow->families[pid] = 0;
 	for (size_t i = 0; i < follow->waiting_count; i++)
 		if (follow->waiting[i].pid == (pid_t)pid)
 			remove_waiting(follow, i--);
@@ -100,8 +101,9 @@ static void take_event(void *context, const struct host_event *event)
 	case HOST_EVENT_FORK:
 		if (!is_followed(follow, event->parent))
 			return;
-		follow__add(follow, event->pid);
-		wait_for(follow, event->pid);
+		follow__add(follow, event->pid, follow->families[event->parent] - 1);
+		if (is_followed(follow, event->pid))
+			wait_for(follow, event->pid);
 		return;
 	case HOST_EVENT_EXEC:
 		if (is_followed(follow, event->pid))
@@ -132,10 +134,11 @@ void follow__step(struct follow *follow, follow_take *take, void *context)
 	say_lost(follow);
 	for (size_t i = 0; i < follow->waiting_count; i++) {
 		struct waiting *waiting = &follow->waiting[i];
+		unsigned int family = follow->families[waiting->pid] - 1;
 
 		if (waiting->due_s > now_s)
 			continue;
-		if (take(context, waiting->pid) == -EAGAIN && ++waiting->tries < TRIES_MAX)
+		if (take(context, waiting->pid, family) == -EAGAIN && ++waiting->tries < TRIES_MAX)
 			waiting->due_s = now_s + AGAIN_S;
 		else
 			remove_waiting(follow, i--);

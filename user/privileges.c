@@ -45,9 +45,13 @@ static int keep(const int *list, size_t count, capng_type_t where, capng_select_
 	return capng_apply(sets);
 }
 
-void privileges__drop(void)
+void privileges__drop(bool perf_probes)
 {
-	if (keep(kept, KEPT, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAPNG_SELECT_CAPS) ||
+	int list[KEPT + 1];
+
+	memcpy(list, kept, sizeof(kept));
+	list[KEPT] = CAP_SYS_ADMIN;
+	if (keep(list, KEPT + perf_probes, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAPNG_SELECT_CAPS) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		log__warn("could not drop privileges that are not needed any more");
 }

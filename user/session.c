@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "discover/discover.h"
+#include "family.h"
 #include "follow.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -33,6 +34,7 @@ struct session {
 	struct probe_prices prices;
 	struct regime_options regime;
 	struct follow *follow; /* NULL = children are left alone */
+	struct family family;
 	size_t subject_max;
 	size_t not_followed;   /* children for which there was no room */
 	pid_t child;           /* that we started, 0 = none */
@@ -149,13 +151,15 @@ static int open_follow(struct session *s)
 {
 	int err = s->cli.follow ? follow__open(&s->follow) : 0;
 
-	for (size_t i = 0; !err && s->follow && i < s->subject_count; i++)
-		follow__add(s->follow, s->subjects[i].target->pid);
+	for (size_t i = 0; !err && s->follow && i < s->subject_count; i++) {
+		follow__add(s->follow, s->subjects[i].target->pid, i);
+		family__ask(&s->family);
+	}
 	return err;
 }
 
 /* A child that is a Python, and one that can be traced; the others are no failure. */
-static int take_child(void *context, pid_t pid)
+static int take_child(void *context, pid_t pid, unsigned int family)
 {
 	struct session *s = context;
 	struct subject *subject = &s->subjects[s->subject_count];
@@ -183,6 +187,7 @@ static int take_child(void *context, pid_t pid)
 		return 0;
 	}
 	/* From here on it is one of the tracer's, whatever becomes of it. */
+	family__add(&s->family, s->subject_count, family);
 	err = subject__start(subject, s->tracer, s->subject_count++, &s->regime, s->cli.budget);
 	if (!subject->regime) {
 		s->subject_max = --s->subject_count; /* no memory; the tracer has it still */
@@ -216,7 +221,7 @@ static int start(struct session *s)
 	if (s->cli.mode == TRACE_GROWTH && !tracer__has_faults(s->tracer))
 		log__warn(
 			"this kernel shows no page faults: growth is seen by address space alone");
-	privileges__drop();
+	privileges__drop(!tracer__has_multi(s->tracer));
 	uname(&s->host);
 	s->started = time(NULL);
 	s->start_s = clock__s();
@@ -311,9 +316,23 @@ static int judge(struct session *s, bool final, struct report *report)
 					process);
 		if (!err && !final)
 			inspection__consider(&subject->inspection, process, report->duration_s);
-		if (!err && final)
-			err = sources__read(subject->sources, process);
 	}
+	return err;
+}
+
+/* What has been measured is each process's own; what is shown of it may be a family's. */
+static int arrange(struct session *s, struct report *report)
+{
+	return s->cli.merge ? family__merge(&s->family, report) : 0;
+}
+
+/* Processes of the report are the first of the subjects, in their order: see family.h. */
+static int read_sources(struct session *s, struct report *report)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < report->process_count; i++)
+		err = sources__read(s->subjects[i].sources, &report->processes[i]);
 	return err;
 }
 
@@ -327,13 +346,22 @@ static int refresh(struct session *s, bool show)
 	err = build_report(s, false, &report);
 	if (!err && !s->use)
 		err = judge(s, false, &report);
-	if (!err && !s->use && show && isatty(STDOUT_FILENO))
+	show &= !s->use && isatty(STDOUT_FILENO);
+	if (!err && show)
+		err = arrange(s, &report);
+	if (!err && show)
 		outputs__show(&s->outputs, &report, true);
 	else if (!err)
 		log__debug("%.0f s: %zu sites", report.duration_s,
 			   report.process_count ? report.processes[0].site_count : 0);
 	free_report(&report);
 	return err;
+}
+
+static void follow_process(struct subject *subject)
+{
+	subject__look_for_libraries(subject);
+	regime__tick(subject->regime);
 }
 
 static int watch(struct session *s)
@@ -346,7 +374,7 @@ static int watch(struct session *s)
 		err = tracer__poll(s->tracer, 50);
 		for (size_t i = 0; i < s->subject_count; i++)
 			if (!s->subjects[i].memory.ended && !s->subjects[i].memory.replaced)
-				regime__tick(s->subjects[i].regime);
+				follow_process(&s->subjects[i]);
 		if (s->follow)
 			follow__step(s->follow, take_child, s);
 		now_s = clock__s();
@@ -380,6 +408,16 @@ static int show_and_write(struct session *s, const struct report *report)
 	return failed;
 }
 
+/* Of the processes themselves, then as a whole, then what that leads to. */
+static int complete_report(struct session *s, struct report *report)
+{
+	int err = judge(s, true, report);
+
+	if (!err)
+		err = arrange(s, report);
+	return err ? err : read_sources(s, report);
+}
+
 static int finish(struct session *s)
 {
 	struct report report = {0};
@@ -394,7 +432,7 @@ static int finish(struct session *s)
 	if (s->use)
 		take_out_probes(s);
 	else if (!err)
-		err = judge(s, true, &report);
+		err = complete_report(s, &report);
 	if (err) {
 		free_report(&report);
 		return log__fail(EXIT_FAILED, "cannot make the report: %s", strerror(-err));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "subject.h"
 
+#include <math.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -14,18 +15,20 @@
 
 static int make_plan(struct subject *subject)
 {
+	struct plan_options *options = &subject->plan_options;
 	struct utsname host;
-	struct plan_options options = {
+	int err;
+
+	*options = (struct plan_options){
 		.kernel = uname(&host) ? 0 : kernel__version(host.release),
 		.no_return_probes = target__return_probe_hazard(subject->target),
 	};
-	int err = plan__make(subject->target, &options, &subject->plan);
-
+	err = plan__make(subject->target, options, &subject->plan);
 	if (err)
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "process %d: no allocator function to probe was found (%s)",
 				 subject->target->pid, strerror(-err));
-	if (options.no_return_probes)
+	if (options->no_return_probes)
 		log__warn("process %d is under seccomp, and this kernel would kill it at a return "
 			  "probe: none is used, %zu functions are left out",
 			  subject->target->pid, subject->plan->no_place);
@@ -96,6 +99,31 @@ void subject__observe(struct subject *subject)
 		memory->pool_blocks = in_use.blocks;
 		tracer__bound_live(subject->tracer, subject->index, &in_use);
 	}
+}
+
+/* Code is mapped before a library's own begins to run, and it may be the first of many libraries. */
+#define LOOK_EVERY_S 0.2
+
+void subject__look_for_libraries(struct subject *subject)
+{
+	struct plan *plan = subject->plan;
+	__u32 code_maps = tracer__code_maps(subject->tracer, subject->index);
+	double now_s = clock__s();
+	size_t before = plan->probe_count;
+	int err;
+
+	if (code_maps == subject->code_maps || now_s < subject->next_look_s)
+		return;
+	subject->code_maps = code_maps;
+	err = target__refresh_modules(subject->target);
+	if (!err)
+		err = plan__extend(plan, subject->target, &subject->plan_options);
+	subject->next_look_s = clock__s() + fmax(LOOK_EVERY_S, 20 * (clock__s() - now_s));
+	if (err || plan->probe_count == before)
+		return; /* it may be about to end */
+	log__info("process %d has loaded an allocator: %zu probes more", subject->target->pid,
+		  plan->probe_count - before);
+	tracer__extend(subject->tracer, subject->index, before);
 }
 
 bool subject__is_over(struct subject *subject)

@@ -32,7 +32,10 @@ struct subject {
 	struct inspection inspection;
 	struct sources *sources; /* NULL = no output shows source */
 	struct memory_info memory;
+	struct plan_options plan_options;
 	double last_refresh_s; /* of the modules */
+	__u32 code_maps;       /* tracer__code_maps() when libraries were last looked for ... */
+	double next_look_s;    /* ... and when they may be again */
 };
 
 /* 0, or -exit_status after a line on stderr; closed by the caller in either case. */
@@ -47,6 +50,9 @@ void subject__count_anew(struct subject *subject);
 
 /* What can be seen of a process from outside; keeps the last figures of one that has ended. */
 void subject__observe(struct subject *subject);
+
+/* Puts probes on the allocators of libraries that it has loaded meanwhile; where that fails, a line on stderr says so. */
+void subject__look_for_libraries(struct subject *subject);
 
 /* Whether it has ended, or become another program: there is no more to see. Asks anew. */
 bool subject__is_over(struct subject *subject);

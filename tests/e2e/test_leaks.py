@@ -2,10 +2,11 @@
 """The main job: a leak at a known line is reported exactly, and no more after it is freed."""
 
 import glob
+import signal
 
 import pytest
 
-from harness import Fixture, trace
+from harness import Fixture, Report, Tool, trace
 
 pytestmark = pytest.mark.usefixtures("can_trace")
 
@@ -50,6 +51,27 @@ def test_preloaded_allocator(tmp_path, some_python, name, phase):
     run.report.assert_nothing_lost()
     known = name.split("_")[0]
     assert any(known in text for text in run.report.process["allocators"])
+
+
+@pytest.mark.parametrize("phase", ["live", "freed"])
+@pytest.mark.parametrize("name", ["tcmalloc_minimal", "mimalloc"])
+def test_allocator_loaded_later(tmp_path, some_python, name, phase):
+    """By dlopen, after tracing began."""
+    out = tmp_path / "out.json"
+    with Fixture(some_python.path, "late_library.py", library(name)) as target:
+        with Tool("--pid", target.pid, "-m", "exact", "-o", out) as tool:
+            tool.wait_started()
+            target.run_to("loaded")
+            while not any("has loaded an allocator" in line for line in tool.lines):
+                assert not tool.ended.wait(0.05), tool.stderr
+            truth = target.run_to("live")
+            if phase == "freed":
+                truth = target.run_to("freed")
+            assert tool.finish(signal.SIGINT) == 0, tool.stderr
+    report = Report(out)
+    report.assert_truths(truth)
+    report.assert_nothing_lost()
+    assert any(name.split("_")[0] in text for text in report.process["allocators"])
 
 
 @pytest.mark.parametrize("phase", ["live", "freed"])

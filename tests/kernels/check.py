@@ -1,26 +1,41 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""check.py REPORT TRUTH: does the one site of the report at the place of TRUTH have its figures?"""
+"""check.py REPORT TRUTHS LIMIT: has the report one site at the place of each truth, with its figures, and that memory limit (0: any)?
+
+What the report gives as limit is what the process has and what its cgroup leaves: the cgroup's own pages of the kernel are off it.
+"""
 import json
 import sys
+
+PLACE = ("file", "line", "function", "domain")
+FIGURES = ("live_count", "live_bytes")
+
+
+def of(keys, site):
+    return {key: site[key] for key in keys}
+
+
+def check(process, truth):
+    found = [of(FIGURES, site) for site in process["sites"] if of(PLACE, site) == of(PLACE, truth)]
+    if found == [of(FIGURES, truth)]:
+        print("{live_count} blocks, {live_bytes} bytes at {file}:{line}".format(**truth))
+        return True
+    print("no match: the truth is", truth)
+    print("at that place:", found, "lost:", {key: value for key, value in process["lost"].items() if value})
+    print("biggest sites:", *[of((*PLACE, *FIGURES), site) for site in process["sites"][:5]], sep="\n  ")
+    return False
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        report = json.load(file)
-    truth = json.loads(sys.argv[2])
-    place = ("file", "line", "function", "domain")
-    process, = report["processes"]
-    sites = [site for site in process["sites"] if all(site[key] == truth[key] for key in place)]
-    lost = {key: value for key, value in process["lost"].items() if value}
-    figures = [{key: site[key] for key in ("live_count", "live_bytes")} for site in sites]
-    if figures == [{key: truth[key] for key in ("live_count", "live_bytes")}]:
-        print("{live_count} blocks, {live_bytes} bytes at {file}:{line}".format(**truth))
-        return 0
-    print("no match: the truth is", truth)
-    print("at that place:", figures, "lost:", lost)
-    print("biggest sites:", *[{key: site[key] for key in (*place, "live_count", "live_bytes")}
-                              for site in process["sites"][:5]], sep="\n  ")
-    return 1
+        process, = json.load(file)["processes"]
+    right = [check(process, truth) for truth in json.loads(sys.argv[2])]
+    limit = int(sys.argv[3])
+    if limit and abs(process["memory"]["limit"] - limit) > limit / 20:
+        print("the limit is %d, reported %s" % (limit, process["memory"]["limit"]))
+        right.append(False)
+    elif limit:
+        print("limit of its cgroup: %d bytes" % limit)
+    return 0 if all(right) else 1
 
 
 sys.exit(main())

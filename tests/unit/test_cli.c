@@ -107,6 +107,19 @@ static void takes_a_command(void **state)
 	assert_null(cli.command[5]);
 }
 
+static void merges_where_children_are_followed(void **state)
+{
+	struct cli cli;
+
+	(void)state;
+	assert_int_equal(parse("--pid 1 --follow", &cli), 0);
+	assert_true(cli.follow && !cli.merge);
+	assert_int_equal(parse("--pid 1 --merge --follow", &cli), 0);
+	assert_true(cli.follow && cli.merge);
+	assert_int_equal(parse("--merge -- python3 --no-follow", &cli), 0);
+	assert_true(cli.follow && cli.merge);
+}
+
 static void refuses(void **state)
 {
 	static const char *const lines[] = {
@@ -145,6 +158,11 @@ static void refuses(void **state)
 		"--pid 1 -m fast",
 		"--pid 1 -d nan",
 		"--pid 1 -d -5s",
+		"--pid 1 --merge",
+		"--pid 1 --merge --no-follow",
+		"--pid 1 --merge --follow -m census",
+		"--no-follow --merge -- python3",
+		"heap --pid 1 --follow --merge",
 	};
 	struct cli cli;
 
@@ -160,6 +178,7 @@ int main(void)
 		cmocka_unit_test(takes_the_main_job),
 		cmocka_unit_test(takes_every_option),
 		cmocka_unit_test(takes_a_command),
+		cmocka_unit_test(merges_where_children_are_followed),
 		cmocka_unit_test(refuses),
 	};
 

@@ -100,6 +100,28 @@ void analyze__suppress(const struct report_process *process, const struct suppre
 /* Whether a leak stands in the report that is not on the list of known ones. */
 bool analyze__has_leak(const struct report *report);
 
+/* --- several processes as one (merge.c and the files after it) --- */
+
+/*
+ * Adds to into what count other processes have, as if all were one: children under the process that they come of. Who it is
+ * (PID, command, Python, probes) stays into's.
+ *
+ * Stacks that are the same by text become one, with sums. Sites are made anew: their growth is the sum of the members' that
+ * measured it, their types are added up by name. Verdicts of one kind, cause and signature become one: growth is the sum,
+ * confidence the highest, it is suppressed if all are; what it says is said of the process where it grows fastest, and its first
+ * sentence of evidence is in how many processes it is.
+ *
+ * RSS is the sum of those that have not ended (of all where all have), pages that several share counted in each; so is the
+ * bridge, NULL unless each of them has one. The limit is that of the one that meets it first. Losses are sums, coverage is the
+ * lowest, overhead the highest, a scale that is not the same in all is NAN, and .end stays NULL unless all have ended.
+ *
+ * All that is new is into's own, and the others may be freed afterwards; only texts of modules and static ones stay borrowed. Of
+ * into, profile, sites, modules and verdict_arena are replaced, which must have been made as assemble.h says; its .sources
+ * are to be read anew. Count 0 changes nothing. 0, or -ENOMEM, and into is as it was.
+ */
+int analyze__merge(struct report_process *into, const struct report_process *const *from,
+		   size_t count);
+
 /* --- the limit (limit.c) --- */
 
 /* Sets memory's limit and the time until RSS reaches it, from the looks of evidence: NAN where it does not surely grow. */

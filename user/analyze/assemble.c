@@ -202,17 +202,19 @@ int assemble__process(const struct snapshot *snapshot, __u32 index, const struct
 	return history__add(history, now_s, process);
 }
 
+void assemble__end_process(struct report_process *process)
+{
+	free(process->probes);
+	free(process->modules);
+	free(process->allocators);
+	analyze__free_sites(process);
+	arena__free(process->verdict_arena);
+}
+
 void assemble__end(struct report *report)
 {
-	for (size_t i = 0; i < report->process_count; i++) {
-		struct report_process *process = &report->processes[i];
-
-		free(process->probes);
-		free(process->modules);
-		free(process->allocators);
-		analyze__free_sites(process);
-		arena__free(process->verdict_arena);
-	}
+	for (size_t i = 0; i < report->process_count; i++)
+		assemble__end_process(&report->processes[i]);
 	free(report->processes);
 	memset(report, 0, sizeof(*report));
 }

@@ -47,4 +47,7 @@ int assemble__judge(const struct evidence *evidence, const struct history *histo
 /* Frees what assemble__process() and assemble__judge() made; profiles are their maker's. */
 void assemble__end(struct report *report);
 
+/* The same of one process, which is not in the report any more. */
+void assemble__end_process(struct report_process *process);
+
 #endif

@@ -31,6 +31,24 @@ static void read_python(struct json_read *in, json *python, struct report_proces
 	process->free_threaded = json_read__boolean(in, python, "free_threaded");
 }
 
+static void read_merged(struct json_read *in, json *from, struct report_process *process)
+{
+	json *merged = json_read__array(in, from, "merged");
+	size_t count = json_read__length(merged);
+	int *pids = json_read__room(in, count, sizeof(*pids));
+
+	for (size_t i = 0; i < count && !in->err; i++) {
+		__u64 pid = json_read__number_at(in, merged, i);
+
+		if (pid > INT_MAX)
+			json_read__fail(in, -EINVAL);
+		else
+			pids[i] = pid;
+	}
+	process->merged = pids;
+	process->merged_count = count;
+}
+
 static void read_process(struct json_read *in, json *from, size_t room,
 			 struct report_process *process)
 {
@@ -39,6 +57,7 @@ static void read_process(struct json_read *in, json *from, size_t room,
 	process->pid = json_read__integer(in, from, "pid", INT_MAX, -1);
 	if (process->pid < 0)
 		json_read__fail(in, -EINVAL);
+	read_merged(in, from, process);
 	process->comm = json_read__text(in, from, "comm");
 	process->exe = json_read__text(in, from, "exe");
 	process->cgroup = json_read__text(in, from, "cgroup");

@@ -422,9 +422,12 @@ static json *modules_array(const struct report_process *process)
 static json *process_object(const struct report_process *process)
 {
 	json *to = object(), *python = object(), *cmdline = array(), *allocators = array();
-	json *sites = array(), *verdicts = array();
+	json *sites = array(), *verdicts = array(), *merged = array();
 
 	put(to, "pid", integer(process->pid));
+	for (size_t i = 0; i < process->merged_count; i++)
+		append(merged, integer(process->merged[i]));
+	put(to, "merged", merged);
 	put(to, "comm", string(process->comm));
 	for (size_t i = 0; process->cmdline && process->cmdline[i]; i++)
 		append(cmdline, string(process->cmdline[i]));

@@ -169,6 +169,9 @@ static void print_head(struct line *line, const struct report *report,
 	text__printable(process->comm ? process->comm : "?", text, sizeof(text));
 	line__printf(line, STYLE_BOLD, "%s", text);
 	line__printf(line, STYLE_BOLD, "  PID %d", process->pid);
+	if (process->merged_count)
+		line__printf(line, STYLE_BOLD, " and %zu %s", process->merged_count,
+			     process->merged_count == 1 ? "child" : "children");
 	put_command(line, process);
 	line__end(line);
 

@@ -254,6 +254,7 @@ static void divide(struct governor *governor, const bool stopped[LAYERS])
 static void account(struct governor *governor, const struct governor_input *input)
 {
 	double elapsed_s = sane(input->elapsed_s), overhead_s = 0, own_s, share;
+	bool first = governor->own_s == 0;
 
 	for (size_t i = 0; i < LAYERS; i++)
 		overhead_s += sane(input->layers[i].overhead_s);
@@ -263,7 +264,9 @@ static void account(struct governor *governor, const struct governor_input *inpu
 	share = overhead_s / own_s;
 	if (share > governor->worst_step)
 		governor->worst_step = share;
-	governor->own_rate = (governor->own_rate + own_s / elapsed_s) / 2;
+	/* At first it is taken for busy; a target that sleeps shall not pay for that. */
+	governor->own_rate =
+		first ? own_s / elapsed_s : (governor->own_rate + own_s / elapsed_s) / 2;
 }
 
 static void begin(struct governor *governor)

@@ -320,17 +320,27 @@ static void drop_lone_releases(struct plan *plan)
 	plan->raw_functions = plan->object_functions = 0;
 }
 
+int plan__extend(struct plan *plan, const struct target *target, const struct plan_options *options)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < target->allocator_count; i++)
+		if ((size_t)target->allocators[i].module >= plan->module_count)
+			err = plan_module(plan, target, options, target->allocators[i].module,
+					  &target->allocators[i]);
+	plan->module_count = target->module_count;
+	return err;
+}
+
 int plan__make(const struct target *target, const struct plan_options *options,
 	       struct plan **result)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
-	int err = 0;
+	int err;
 
 	if (!plan)
 		return -ENOMEM;
-	for (size_t i = 0; !err && i < target->allocator_count; i++)
-		err = plan_module(plan, target, options, target->allocators[i].module,
-				  &target->allocators[i]);
+	err = plan__extend(plan, target, options);
 	if (!err)
 		err = plan_module(plan, target, options, target->python.module, NULL);
 	if (!err)

@@ -41,6 +41,13 @@ struct plan_options {
  * Reads the module files through their descriptors, nothing else.
  */
 int plan__make(const struct target *target, const struct plan_options *options, struct plan **plan);
+
+/*
+ * Adds probes for allocators in modules that the target has loaded since; those that the plan has keep their places. 0, also where there
+ * is nothing to add, or -errno.
+ */
+int plan__extend(struct plan *plan, const struct target *target,
+		 const struct plan_options *options);
 void plan__free(struct plan *plan);
 
 #endif

@@ -121,6 +121,9 @@ int probes__set(struct tracer *tracer, __u32 index, enum heap_layer layer,
  */
 int probes__heal(struct tracer *tracer, __u32 index);
 
+/* See tracer__extend(). */
+int probes__extend(struct tracer *tracer, __u32 index, size_t first);
+
 /* Takes out every probe of every target. */
 void probes__detach(struct tracer *tracer);
 

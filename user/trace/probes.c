@@ -295,15 +295,15 @@ static bool is_attached(const struct tracer *tracer, const struct plan *plan, si
 	return false;
 }
 
-/* Those of the layer that are releases, or those that are not. */
+/* Those of the layer that are releases, or those that are not; of the plan from first on. */
 static int attach_part(struct tracer *tracer, __u32 index, enum heap_layer layer, bool releases,
-		       struct probe_links *links)
+		       size_t first, struct probe_links *links)
 {
 	struct traced *traced = &tracer->targets[index];
 	const struct plan *plan = traced->plan;
 	int err;
 
-	for (size_t i = 0; i < plan->probe_count; i++) {
+	for (size_t i = first; i < plan->probe_count; i++) {
 		const struct probe *probe = &plan->probes[i];
 
 		if (layer_of(probe->kind) != layer || is_release(probe->kind) != releases ||
@@ -336,9 +336,9 @@ int probes__set(struct tracer *tracer, __u32 index, enum heap_layer layer, enum 
 	} else {
 		/* Releases first: one that is seen in vain does no harm. */
 		if (!parts[1].count)
-			err = attach_part(tracer, index, layer, true, &parts[1]);
+			err = attach_part(tracer, index, layer, true, 0, &parts[1]);
 		if (!err && !parts[0].count)
-			err = attach_part(tracer, index, layer, false, &parts[0]);
+			err = attach_part(tracer, index, layer, false, 0, &parts[0]);
 		tracer->attach_ns += clock__ns() - begin;
 	}
 	traced->extent[layer] = err ? PROBES_NONE : extent;
@@ -362,7 +362,7 @@ int probes__heal(struct tracer *tracer, __u32 index)
 	for (int layer = 0; layer < HEAP_LAYERS; layer++)
 		for (int part = 1; !err && part >= 0; part--)
 			if (old[layer][part].count)
-				err = attach_part(tracer, index, layer, part,
+				err = attach_part(tracer, index, layer, part, 0,
 						  &traced->links[layer][part]);
 	if (err) { /* the process may have ended; what is there goes on counting */
 		for (int layer = 0; layer < HEAP_LAYERS; layer++)
@@ -380,6 +380,21 @@ int probes__heal(struct tracer *tracer, __u32 index)
 	drop_all(&gone);
 	traced->healed_ns = clock__ns();
 	return 0;
+}
+
+int probes__extend(struct tracer *tracer, __u32 index, size_t first)
+{
+	struct traced *traced = &tracer->targets[index];
+	struct probe_links more = {0};
+	int err = 0;
+
+	for (int layer = 0; !err && layer < HEAP_LAYERS; layer++)
+		for (int part = 1; !err && part >= 0; part--)
+			if (traced->extent[layer] == PROBES_ALL) {
+				err = attach_part(tracer, index, layer, part, first, &more);
+				move_links(&more, &traced->links[layer][part]);
+			}
+	return err;
 }
 
 void probes__detach(struct tracer *tracer)

@@ -60,6 +60,15 @@ enum probe_extent { PROBES_NONE, PROBES_ALL };
 int tracer__attach(struct tracer *tracer, __u32 index, enum heap_layer layer,
 		   enum probe_extent extent);
 
+/* How often the target has mapped code of a file since tracing began. */
+__u32 tracer__code_maps(const struct tracer *tracer, __u32 index);
+
+/*
+ * The target's plan has grown: probes[first] and those behind it are put in where those of their layer are. As tracer__attach(), but what
+ * was in place stays.
+ */
+int tracer__extend(struct tracer *tracer, __u32 index, size_t first);
+
 /* What the layer's probes do from now on. mean: see live_block. */
 void tracer__switch(struct tracer *tracer, __u32 index, enum heap_layer layer,
 		    enum layer_switch what, __u32 mean);
@@ -90,6 +99,9 @@ void tracer__bound_live(struct tracer *tracer, __u32 index, const struct pools_i
 /* Seconds spent on attaching and on detaching probes so far; whether one link carries many. */
 void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *detach_s,
 			 bool *multi);
+
+/* Whether one link can carry many probes here; else each is a perf event. */
+bool tracer__has_multi(const struct tracer *tracer);
 
 /* The programs' counters of one target, all CPUs. 0 or -errno. */
 int tracer__counters(const struct tracer *tracer, __u32 index, __u64 of[COUNTER_MAX]);

@@ -275,6 +275,16 @@ int tracer__attach(struct tracer *tracer, __u32 index, enum heap_layer layer,
 	return probes__set(tracer, index, layer, extent);
 }
 
+__u32 tracer__code_maps(const struct tracer *tracer, __u32 index)
+{
+	return __atomic_load_n(&tracer->bpf->bss->code_maps[index], __ATOMIC_RELAXED);
+}
+
+int tracer__extend(struct tracer *tracer, __u32 index, size_t first)
+{
+	return probes__extend(tracer, index, first);
+}
+
 void tracer__switch(struct tracer *tracer, __u32 index, enum heap_layer layer,
 		    enum layer_switch what, __u32 mean)
 {
@@ -299,6 +309,11 @@ void tracer__attach_cost(const struct tracer *tracer, double *attach_s, double *
 	*attach_s = tracer->attach_ns / 1e9;
 	*detach_s = tracer->detach_ns / 1e9;
 	*multi = tracer->multi;
+}
+
+bool tracer__has_multi(const struct tracer *tracer)
+{
+	return tracer->multi;
 }
 
 int tracer__counters(const struct tracer *tracer, __u32 index, __u64 of[COUNTER_MAX])
