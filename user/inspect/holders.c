@@ -53,7 +53,9 @@ static int fill_container(struct scene *scene, const struct who_shape *shape,
 {
 	const struct who_step *step = &shape->steps[shape->dominating];
 
-	holder->container = arena__intern(scene->inspector->found, step->label);
+	/* A step may have no name but its type's. */
+	holder->container =
+		arena__intern(scene->inspector->found, *step->label ? step->label : "[…]");
 	holder->container_type =
 		step->type ? arena__intern(scene->inspector->found, step->type) : NULL;
 	if (!holder->container)
