@@ -21,16 +21,22 @@ def wait_for_children(tool, pids):
         assert not tool.ended.wait(0.05), tool.stderr
 
 
-def test_family(tmp_path, some_python):
-    out = tmp_path / "out.json"
-    with harness.Fixture(some_python.path, "family.py") as master:
-        arguments = ["--pid", master.pid, "--follow", "-m", "exact", "-i", "1s", "-o", out]
+def trace_family(python, *options):
+    """family.py traced from before it has children until each has leaked: its PID, theirs, and the truth of each."""
+    with harness.Fixture(python.path, "family.py") as master:
+        arguments = ["--pid", master.pid, "--follow", "-m", "exact", "-i", "1s", *options]
         with harness.Tool(*arguments) as tool:
             tool.wait_started()
             pids = master.run_to("born")["pids"]
             wait_for_children(tool, pids)
             truth = master.run_to("live")["of_each"]
             assert tool.finish(signal.SIGINT) == 0, tool.stderr
+    return master.pid, pids, truth
+
+
+def test_family(tmp_path, some_python):
+    out = tmp_path / "out.json"
+    master, pids, truth = trace_family(some_python, "-o", out)
     for pid in pids:
         report = harness.Report(out, pid)
         site = report.sites_of(truth)[0]
@@ -43,24 +49,16 @@ def test_family(tmp_path, some_python):
         report = harness.Report(out, pid)
         assert report.lost["unmatched_frees"] >= 5000
         assert sum(site["live_count"] for site in report.sites) < 2000
-    assert not harness.Report(out, master.pid).sites_of(truth)
+    assert not harness.Report(out, master).sites_of(truth)
 
 
 def test_merged_family(tmp_path, some_python):
     """One process in the report, and in it what each child holds, by stack, by site and in the flame graph."""
     outputs = [tmp_path / name for name in ("out.json", "out.folded", "out.lines")]
-    with harness.Fixture(some_python.path, "family.py") as master:
-        arguments = ["--pid", master.pid, "--follow", "--merge", "-m", "exact", "-i", "1s"]
-        for path in outputs:
-            arguments += ["-o", path]
-        with harness.Tool(*arguments) as tool:
-            tool.wait_started()
-            pids = master.run_to("born")["pids"]
-            wait_for_children(tool, pids)
-            truth = master.run_to("live")["of_each"]
-            assert tool.finish(signal.SIGINT) == 0, tool.stderr
+    options = [word for path in outputs for word in ("-o", path)]
+    master, pids, truth = trace_family(some_python, "--merge", *options)
     report = harness.Report(outputs[0])
-    assert report.process["pid"] == master.pid
+    assert report.process["pid"] == master
     assert sorted(report.process["merged"]) == sorted(pids)
     sums = [len(pids) * truth["live_bytes"], len(pids) * truth["live_count"]]
     assert report.figures(truth) == sums
