@@ -63,11 +63,14 @@ struct target {
 	char *cgroup;
 	int seccomp; /* 0 none, 1 strict, 2 filter; proc(5) Seccomp */
 
+	/* Both only grow, and what is in them stays where it is: another thread may read them meanwhile. */
 	struct module *modules;
 	size_t module_count;
-	struct python python;
-	struct allocator allocators[TARGET_MAX_ALLOCATORS];
+	struct allocator allocators
+		[TARGET_MAX_ALLOCATORS]; /* the first serves malloc(3); those loaded later come last */
 	size_t allocator_count;
+	size_t searched; /* of the modules, for allocators: the first ones */
+	struct python python;
 
 	/* glibc's thread-specific data; 0 = not glibc */
 	__u32 tsd_first_block;

@@ -112,21 +112,21 @@ static bool is_libc(const struct allocator *allocator)
 	return !strncmp(allocator->name, "glibc", 5) || !strcmp(allocator->name, "musl");
 }
 
-/* What stands in for the libc's malloc goes before it. */
+/* What stands in for the libc's malloc goes before it; what comes when the process runs stands in for nothing. */
 static void add(struct target *target, const struct allocator *allocator)
 {
 	size_t at = target->allocator_count;
 
 	if (at == TARGET_MAX_ALLOCATORS)
 		return;
-	if (!is_libc(allocator)) {
+	if (!is_libc(allocator) && !target->searched) {
 		while (at > 0 && is_libc(&target->allocators[at - 1]))
 			at--;
 	}
 	memmove(&target->allocators[at + 1], &target->allocators[at],
 		(target->allocator_count - at) * sizeof(*allocator));
 	target->allocators[at] = *allocator;
-	target->allocator_count++;
+	__atomic_store_n(&target->allocator_count, target->allocator_count + 1, __ATOMIC_RELEASE);
 }
 
 void allocator__look_at(struct target *target, int index, const struct elf_image *image)

@@ -56,7 +56,7 @@ void target__free(struct target *target);
 /*
  * Reads the modules again (a library was loaded, or the process has just started). New modules are
  * appended, known ones keep their index; gone ones stay, for names. Looks for Python again too,
- * unless it was seen to be initialized, and for allocators. 0 or -errno.
+ * unless it was seen to be initialized, and for allocators in the new modules. Other threads may go on reading the target. 0 or -errno.
  */
 int target__refresh_modules(struct target *target);
 

@@ -208,21 +208,21 @@ static void move_module(struct module *module, const struct proc_maps *maps,
 	elf_image__free(image);
 }
 
+/* Room for all that there may be, of which memory is taken as it is used: see target.h. */
 static int add_module(struct target *target, const struct mapping *m)
 {
-	struct module module, *bigger;
+	struct module module;
 	int err;
 
+	if (!target->modules)
+		target->modules = calloc(MODULES_MAX, sizeof(*target->modules));
+	if (!target->modules)
+		return -ENOMEM;
 	err = open_module(target->pid, m, &module);
 	if (err)
 		return err == -ENOEXEC ? 0 : err;
-	bigger = reallocarray(target->modules, target->module_count + 1, sizeof(*bigger));
-	if (!bigger) {
-		module__free(&module);
-		return -ENOMEM;
-	}
-	target->modules = bigger;
-	target->modules[target->module_count++] = module;
+	target->modules[target->module_count] = module;
+	__atomic_store_n(&target->module_count, target->module_count + 1, __ATOMIC_RELEASE);
 	return 0;
 }
 

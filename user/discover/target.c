@@ -206,20 +206,23 @@ static int read_modules(struct target *target)
 	if (err)
 		return err;
 
-	target->allocator_count = 0;
-	for (size_t i = 0; i < target->module_count; i++) {
+	/* Once seen alive an interpreter stays what it is. */
+	for (size_t i = target->python.initialized ? target->searched : 0; i < target->module_count;
+	     i++) {
 		struct elf_image *image;
 
 		if (module__image(&target->modules[i], &image))
 			continue;
-		allocator__look_at(target, i, image);
+		if (i >= target->searched)
+			allocator__look_at(target, i, image);
 		python__look_at(&search, target, i, image);
 		elf_image__free(image);
 	}
-	/* Once seen alive an interpreter stays what it is. */
-	if (!target->python.initialized)
+	target->searched = target->module_count;
+	if (!target->python.initialized) {
 		python__conclude(&search, target);
-	allocator__find_tsd(target);
+		allocator__find_tsd(target);
+	}
 	return 0;
 }
 
