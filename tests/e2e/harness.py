@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
 PYLEAK = os.environ.get("PYLEAK") or str(HERE.parent.parent / "build" / "pyleak-bpf")
-HANG = 120  # seconds; only a guard, no test depends on it
+HANG = 400  # seconds; only a guard, no test depends on it
 
 CANNOT_TRACE = 77
 

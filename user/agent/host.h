@@ -115,7 +115,7 @@ struct host_options {
 	size_t max_sites;     /* that are kept of a trace, default 20 */
 	const char *suppress; /* file of findings not to be counted, NULL = none */
 	const char *
-		oom_dir; /* where last reports go of processes that are killed for memory, NULL = nowhere */
+		oom_dir; /* where last reports go of processes near their limit, and killed for memory; NULL = nowhere */
 	/* Called when a trace has ended; NULL = nobody is. process->result or ->trace_problem says how. */
 	void (*traced)(void *context, const struct host_process *process);
 	void *context;

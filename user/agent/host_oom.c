@@ -103,12 +103,16 @@ void oom__victim(struct host *host, struct watched *watched)
 void oom__near(struct host *host, struct watched *watched, double now_s)
 {
 	const struct host_process *process = &watched->shown;
+	char when[48] = "";
 
 	if (now_s < watched->next_near_s)
 		return;
 	watched->next_near_s = now_s + NEAR_AGAIN_S;
-	log__warn("process %d comes near its limit of %lld MiB: it has %lld MiB", process->pid,
-		  process->limit >> 20, process->rss >> 20);
+	if (isfinite(process->seconds_to_limit))
+		snprintf(when, sizeof(when), ", and meets it in %.0f s at this pace",
+			 process->seconds_to_limit);
+	log__warn("process %d comes near its limit of %lld MiB: it has %lld MiB%s", process->pid,
+		  process->limit >> 20, process->rss >> 20, when);
 	if (!watched->tracing)
 		keep(host, process, "near");
 }
