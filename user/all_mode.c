@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/screen.h"
 #include "lib/stop.h"
+#include "lib/text.h"
 #include "outputs.h"
 #include "privileges.h"
 
@@ -55,7 +56,6 @@ static int add_part(struct merged *merged, const struct trace_result *result)
 static int merge(const struct all *all, struct merged *merged)
 {
 	size_t count = host__count(all->host);
-	struct tm utc;
 	int err = 0;
 
 	*merged = (struct merged){.report = {.version = PYLEAK_VERSION, .host = "", .kernel = ""}};
@@ -65,8 +65,7 @@ static int merge(const struct all *all, struct merged *merged)
 		return -ENOMEM;
 	merged->report.duration_s = clock__s() - all->start_s;
 	merged->report.top = 10;
-	strftime(merged->report.started, sizeof(merged->report.started), "%Y-%m-%dT%H:%M:%SZ",
-		 gmtime_r(&all->started, &utc));
+	text__time(all->started, merged->report.started, sizeof(merged->report.started));
 	for (size_t i = 0; !err && i < count; i++) {
 		const struct trace_result *result = host__at(all->host, i)->result;
 

@@ -20,9 +20,8 @@
 #include "export/export.h"
 #include "export/flamegraph_assets.h"
 #include "lib/text.h"
+#include "render.h"
 #include "sample_report.h"
-
-typedef int (*write_fn)(const struct report *, FILE *);
 
 static int write_wide(const struct report *report, FILE *out)
 {
@@ -69,18 +68,6 @@ static int write_sources(const struct report *report, FILE *out)
 	processes[0].source_count = 3;
 	copy.processes = processes;
 	return lines__write(&copy, out);
-}
-
-static char *render(write_fn write, const struct report *report)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(report, out), 0);
-	fclose(out);
-	return text;
 }
 
 static const char *golden_path(const char *name)

@@ -14,27 +14,14 @@
 
 #include "capture/report_read.h"
 #include "export/export.h"
+#include "render.h"
 #include "sample_report.h"
 
 #define MUTATIONS 3000
 
-typedef int (*write_fn)(const struct report *, FILE *);
-
 static int write_terminal(const struct report *report, FILE *out)
 {
 	return terminal__print(report, out, &(struct terminal_options){.width = 100});
-}
-
-static char *render(write_fn write, const struct report *report)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(report, out), 0);
-	fclose(out);
-	return text;
 }
 
 static struct report *read_text(const char *text)

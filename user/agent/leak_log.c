@@ -4,9 +4,9 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/json_build.h"
+#include "lib/text.h"
 
 #define SIGNATURES_MAX 65536 /* when it is full, the oldest half is forgotten */
 #define SIGNATURE 16
@@ -53,11 +53,9 @@ static int write_line(const struct host_process *process, const struct finding *
 {
 	struct json_object *line = json_object_new_object();
 	struct builder builder = {false}, *b = &builder;
-	struct tm utc;
 	char when[32];
 
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&process->result->at, &utc));
-	put_text(b, line, "time", when);
+	put_text(b, line, "time", text__time(process->result->at, when, sizeof(when)));
 	put_text(b, line, "event", "leak_first_seen");
 	put_text(b, line, "signature", finding->signature);
 	build__count(b, line, "pid", process->pid);

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/json_build.h"
+#include "lib/text.h"
 
 typedef struct json_object json;
 
@@ -33,9 +34,8 @@ static void put_integer(struct builder *b, json *to, const char *key, long long 
 static void put_time(struct builder *b, json *to, const char *key, time_t at)
 {
 	char text[32];
-	struct tm utc;
 
-	if (gmtime_r(&at, &utc) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
+	if (text__time(at, text, sizeof(text))[0])
 		build__put(b, to, key, json_object_new_string(text));
 	else
 		build__null(b, to, key);

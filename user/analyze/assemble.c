@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/text.h"
 
 /* NAN: the price of such a trap was not measured. */
 static double price_of(const struct tracing *tracing, const struct probe *probe)
@@ -18,13 +19,10 @@ static double price_of(const struct tracing *tracing, const struct probe *probe)
 
 int assemble__begin(struct report *report, size_t count, time_t started, double duration_s)
 {
-	struct tm utc;
-
 	memset(report, 0, sizeof(*report));
 	report->version = PYLEAK_VERSION;
 	report->duration_s = duration_s;
-	gmtime_r(&started, &utc);
-	strftime(report->started, sizeof(report->started), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	text__time(started, report->started, sizeof(report->started));
 	report->processes = calloc(count + 1, sizeof(*report->processes));
 	if (!report->processes)
 		return -ENOMEM;

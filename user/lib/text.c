@@ -299,6 +299,15 @@ char *text__seconds(double seconds, char *buffer, size_t size)
 	return buffer;
 }
 
+char *text__time(time_t at, char *buffer, size_t size)
+{
+	struct tm utc;
+
+	if (!gmtime_r(&at, &utc) || !strftime(buffer, size, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		buffer[0] = '\0';
+	return buffer;
+}
+
 char *text__count(__u64 number, char *buffer, size_t size)
 {
 	char digits[24];

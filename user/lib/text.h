@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 
 /*
  * Copy of size bytes of (perhaps broken) UTF-8 that is valid UTF-8 without NUL: each offending byte
@@ -57,6 +58,9 @@ size_t text__columns(const char *utf8);
 
 /* "1.4 GiB", "-512 B"; at most 15 characters. Returns buffer. */
 char *text__bytes(double bytes, char *buffer, size_t size);
+
+/* RFC 3339, UTC: "2026-11-21T23:06:04Z", 20 characters; "" for what is no date. Returns buffer. */
+char *text__time(time_t at, char *buffer, size_t size);
 
 /* "3.2 s", "14 min", "2.5 h". Returns buffer. */
 char *text__seconds(double seconds, char *buffer, size_t size);
