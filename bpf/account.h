@@ -12,6 +12,8 @@
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
 
+#include "maps.h"
+
 #include "capture.h"
 #include "sample.h"
 
@@ -98,7 +100,7 @@ __noinline int announce_row(__u32 target, __u32 domain, __u64 hash)
 	struct thread_state *thread = thread_state(target);
 	struct stack_totals *row = bpf_map_lookup_elem(&stacks, &key);
 
-	if (!config || !thread || !row || announce_stack(thread, config))
+	if (!config || !thread || !row || announce_stack(&thread->stack, config))
 		return -1;
 	row->announced = 1;
 	row->epoch = thread->epoch;

@@ -4,15 +4,23 @@
  *
  * Names must survive the code object and the process, so they are copied the first time a stack shows up, not
  * when somebody asks. Whatever does not fit in the ring now is tried again at the stack's next event.
+ *
+ * The includer provides
+ *	names, codes	the ring, and the map of code objects that are in it (struct code_id to __u8)
+ *	NAMES_FLAGS	of bpf_ringbuf_output() and bpf_ringbuf_submit()
+ *	void count(enum counter counter, __u32 target, __u64 n)
+ *	void note_code(__u32 target, __u64 code)	there is a code object at this address
+ * read_user(), and the types of wire.h.
  */
 #ifndef CAPTURE_H
 #define CAPTURE_H
 
-#include "maps.h"
+#include "bounded.h"
+#include "wire.h"
 
-/* State of sending one stack. */
+/* State of sending the code objects of one stack. */
 struct announcement {
-	struct thread_state *thread;
+	const struct stack_message *stack;
 	const struct target_config *config;
 	__u32 target;
 	__u32 failed;
@@ -83,7 +91,7 @@ static long send_more_lines(__u32 index, struct rest_of_lines *rest)
 	more->bytes = bytes;
 	if (read_user(more->lines, bytes, rest->data + offset))
 		more->bytes = 0;
-	bpf_ringbuf_submit(more, 0);
+	bpf_ringbuf_submit(more, NAMES_FLAGS);
 	return 0;
 }
 
@@ -147,7 +155,7 @@ static __always_inline int send_code(const struct target_config *config, __u32 t
 		     &record->name_kind, &record->name_cut))
 		record->missing |= CODE_MISSING_NAME;
 	read_lines(layout, record, table, &rest);
-	bpf_ringbuf_submit(record, 0);
+	bpf_ringbuf_submit(record, NAMES_FLAGS);
 
 	if (rest.size > CODE_LINES_MAX)
 		bpf_loop(CODE_LINES_TOTAL_MAX / CODE_LINES_MAX - 1, send_more_lines, &rest, 0);
@@ -156,19 +164,16 @@ static __always_inline int send_code(const struct target_config *config, __u32 t
 
 static long announce_frame(__u32 index, struct announcement *announcement)
 {
-	struct live_key place = {.target = announcement->target};
 	struct code_id id = {.target = announcement->target};
-	struct thread_state *thread = announcement->thread;
+	const struct stack_message *stack = announcement->stack;
 	const struct frame *frame;
 	__u8 sent = 1;
 
-	if (index >= MAX_FRAMES || index >= thread->stack.frame_count)
+	if (index >= MAX_FRAMES || index >= stack->frame_count)
 		return 1;
-	frame = &thread->stack.frames[bounded(index, MAX_FRAMES)];
+	frame = &stack->frames[bounded(index, MAX_FRAMES)];
 	id.code_key = frame->code_key;
-	place.addr = frame->code;
-	bpf_map_update_elem(&code_addresses, &place, &sent, BPF_ANY);
-	code_filter[bounded(code_slot(place.target, place.addr), CODE_FILTER)] = 1;
+	note_code(announcement->target, frame->code);
 	if (bpf_map_lookup_elem(&codes, &id))
 		return 0;
 	if (send_code(announcement->config, announcement->target, frame)) {
@@ -179,24 +184,40 @@ static long announce_frame(__u32 index, struct announcement *announcement)
 	return 0;
 }
 
-/* Sends the stack in thread->stack and whatever it names. 0, or -1: the ring is full, try again. */
-static __always_inline int announce_stack(struct thread_state *thread,
+/* Sends what the stack's frames name and is not known yet. 0, or -1: the ring is full, try again. */
+static __always_inline int announce_codes(const struct stack_message *stack, __u32 target,
 					  const struct target_config *config)
 {
-	struct stack_message *stack = &thread->stack;
 	struct announcement announcement = {
-		.thread = thread,
+		.stack = stack,
 		.config = config,
-		.target = stack->key.target,
+		.target = target,
 	};
-	__u32 n = stack->frame_count;
 
 	bpf_loop(MAX_FRAMES, announce_frame, &announcement, 0);
+	return announcement.failed ? -1 : 0;
+}
+
+/* The bytes of a stack's frames. */
+static __always_inline __u32 frames_size(const struct stack_message *stack)
+{
+	__u32 n = stack->frame_count;
+
 	if (n > MAX_FRAMES)
 		n = MAX_FRAMES;
-	if (announcement.failed ||
-	    bpf_ringbuf_output(&names, stack, STACK_MESSAGE_HEAD + n * sizeof(struct frame), 0)) {
-		count(LOST_NAMES_FULL, stack->key.target, 1);
+	return n * sizeof(struct frame);
+}
+
+/* Sends the stack and whatever it names. 0, or -1: the ring is full, try again. */
+static __always_inline int announce_stack(const struct stack_message *stack,
+					  const struct target_config *config)
+{
+	__u32 target = stack->key.target;
+
+	if (announce_codes(stack, target, config) ||
+	    bpf_ringbuf_output(&names, (void *)stack, STACK_MESSAGE_HEAD + frames_size(stack),
+			       NAMES_FLAGS)) {
+		count(LOST_NAMES_FULL, target, 1);
 		return -1;
 	}
 	return 0;

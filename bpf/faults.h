@@ -23,10 +23,6 @@
 
 #include "space.h"
 
-/* arch/x86/include/asm/trap_pf.h */
-#define FAULT_CODE_PRESENT 1 /* the page is there, and may not be written */
-#define FAULT_CODE_WRITE 2
-
 #define FAULT_WINDOW_NS 10000000ULL
 #define FAULT_SHIFT_MAX 8 /* about one fault in 256 is recorded at least */
 

@@ -131,6 +131,9 @@ struct {
 	__type(value, __u8);
 } code_addresses SEC(".maps");
 
+/* Whoever waits for the ring is woken as the kernel sees fit. */
+#define NAMES_FLAGS 0
+
 /* Frames and strings, to user space. Full: sent at the stack's next event, LOST_NAMES_FULL. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -236,6 +239,16 @@ static __always_inline void end_hit(enum timed_hit kind, __u32 target, __u64 beg
 static __always_inline __u32 code_slot(__u32 target, __u64 addr)
 {
 	return hash_mix(target, addr) >> 32 & (CODE_FILTER - 1);
+}
+
+/* For the moment when what is at this address is released. */
+static __always_inline void note_code(__u32 target, __u64 code)
+{
+	struct live_key place = {.addr = code, .target = target};
+	__u8 there = 1;
+
+	bpf_map_update_elem(&code_addresses, &place, &there, BPF_ANY);
+	code_filter[bounded(code_slot(target, code), CODE_FILTER)] = 1;
 }
 
 static __always_inline struct target_config *target_config(__u32 target)

@@ -265,6 +265,8 @@ enum message_kind {
 	MESSAGE_STACK = 1,
 	MESSAGE_CODE,
 	MESSAGE_CODE_MORE,
+	MESSAGE_FAULT, /* growth_event.h */
+	MESSAGE_RETAKEN,
 };
 
 struct frame {
@@ -355,6 +357,10 @@ struct space_message {
 	__u32 flags;             /* mmap's or mremap's */
 };
 _Static_assert(sizeof(struct space_message) == 80, "space_message");
+
+/* The processor's word for why: arch/x86/include/asm/trap_pf.h. */
+#define FAULT_CODE_PRESENT 1 /* the page is there, and may not be written */
+#define FAULT_CODE_WRITE 2
 
 #define FAULT_PRESENT                                                                              \
 	1 /* a page was there that may not be written: zero page, file's, shared by fork */

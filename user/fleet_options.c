@@ -33,6 +33,7 @@ static const char help[] =
 	"      --host-budget PCT      of one processor, all traces together; default 5\n"
 	"      --max-processes N      that are watched; default 4096\n"
 	"      --max-sites N          lines kept of a trace; default 20\n"
+	"      --growth-stacks yes|no record who takes memory before a trace; default yes\n"
 	"      --suppress FILE        findings that are known\n"
 	"      --oom-dir DIR          last reports of processes near their limit, and killed for\n"
 	"                             memory, go there\n"
@@ -51,7 +52,21 @@ static const char help[] =
 	"      --tls-client-ca FILE   who asks must have a certificate by this authority\n"
 	"  -q, --quiet  -v, --verbose  --version  -h, --help\n";
 
-enum kind { TEXT, TIME, SHARE, NUMBER, OUTPUT, FORMAT, LEAK, QUIET, VERBOSE, VERSION, HELP, ALL };
+enum kind {
+	TEXT,
+	TIME,
+	SHARE,
+	NUMBER,
+	SWITCH,
+	OUTPUT,
+	FORMAT,
+	LEAK,
+	QUIET,
+	VERBOSE,
+	VERSION,
+	HELP,
+	ALL
+};
 
 enum whose { BOTH, AGENT_ONLY, ALL_ONLY };
 
@@ -79,6 +94,7 @@ static const struct setting settings[] = {
 	{"host-budget", 0, SHARE, BOTH, AT(host.host_budget), 0.0001, 1000},
 	{"max-processes", 0, NUMBER, BOTH, AT(host.max_processes), 1, 1 << 20},
 	{"max-sites", 0, NUMBER, BOTH, AT(host.max_sites), 1, 10000},
+	{"growth-stacks", 0, SWITCH, BOTH, AT(host.growth_stacks), 0, 0},
 	{"suppress", 0, TEXT, BOTH, AT(host.suppress), 0, 0},
 	{"oom-dir", 0, TEXT, BOTH, AT(host.oom_dir), 0, 0},
 	{"duration", 'd', TIME, ALL_ONLY, AT(duration_s), 0.001, 1e9},
@@ -137,6 +153,18 @@ static int set_number(struct fleet_options *options, const struct setting *setti
 	return 0;
 }
 
+static int set_switch(struct fleet_options *options, const struct setting *setting,
+		      const char *value)
+{
+	bool on = !strcmp(value, "yes");
+
+	if (!on && strcmp(value, "no"))
+		return log__fail(EXIT_USAGE, "--%s %s: want yes or no (see --help)", setting->name,
+				 value);
+	memcpy((char *)options + setting->offset, &on, sizeof(on));
+	return 0;
+}
+
 static int set(struct fleet_options *options, const struct setting *setting, const char *value)
 {
 	if (setting->whose != BOTH && (setting->whose == AGENT_ONLY) != options->agent)
@@ -151,6 +179,8 @@ static int set(struct fleet_options *options, const struct setting *setting, con
 		return set_quantity(options, setting, value);
 	case NUMBER:
 		return set_number(options, setting, value);
+	case SWITCH:
+		return set_switch(options, setting, value);
 	case OUTPUT:
 		return cli__add_output(options->outputs, &options->output_count, value);
 	case FORMAT:
@@ -268,7 +298,7 @@ static int set_line(struct fleet_options *options, char *line, int number)
 	name = trim(name);
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (!strcmp(settings[i].name, name) && takes_value(&settings[i]) &&
-		    settings[i].kind <= NUMBER && settings[i].offset != AT(config))
+		    settings[i].kind <= SWITCH && settings[i].offset != AT(config))
 			return set(options, &settings[i], trim(value));
 	return log__fail(EXIT_USAGE, "%s, line %d: there is no %s (see --help)", options->config,
 			 number, name);

@@ -7,7 +7,7 @@ import subprocess
 from sources import DEPLOY, ROOT
 
 source = (ROOT / "user/fleet_options.c").read_text()
-settings = re.findall(r'^\t\{"([a-z-]+)", [^,]+, (?:TEXT|TIME|SHARE|NUMBER), (?:BOTH|AGENT_ONLY),', source, re.M)
+settings = re.findall(r'^\t\{"([a-z-]+)", [^,]+, (?:TEXT|TIME|SHARE|NUMBER|SWITCH), (?:BOTH|AGENT_ONLY),', source, re.M)
 wanted = set(settings) - {"config"}
 assert {"listen", "token-file", "budget", "max-traced"} <= wanted, "fleet_options.c has changed its form"
 

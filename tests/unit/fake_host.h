@@ -65,6 +65,16 @@ void host__figures(const struct host *host, struct host_figures *figures)
 	};
 }
 
+int host__grown(struct host *host, pid_t pid, const struct pages_report **grown)
+{
+	const struct host_process *process = host__find(host, pid);
+
+	if (!process)
+		return -ESRCH;
+	*grown = process->grown;
+	return *grown ? 0 : -ENODATA;
+}
+
 int host__trace(struct host *host, pid_t pid, double seconds)
 {
 	host->asked++;

@@ -94,6 +94,9 @@ static void test_arguments(void **state)
 	assert_true(options.agent);
 	assert_string_equal(options.listen, "[::1]:80");
 	assert_string_equal(options.host.oom_dir, "/x");
+	assert_true(options.host.growth_stacks);
+	assert_int_equal(parse("agent --growth-stacks no", &options), 0);
+	assert_false(options.host.growth_stacks);
 }
 
 static void test_wrong(void **state)
@@ -110,6 +113,7 @@ static void test_wrong(void **state)
 		"--all --comm",
 		"--all -o -",
 		"--all --fail-on rain",
+		"--all --growth-stacks maybe",
 		"agent --duration 5",
 		"agent --output x.json",
 		"agent --all",
@@ -129,12 +133,14 @@ static void test_file(void **state)
 	struct fleet_options options, again;
 
 	(void)state;
-	assert_int_equal(parse_file("# ours\n\n  interval = 7s  # often\nmax-traced=4\n"
-				    "\tcomm = web #1\r\nlisten = 127.0.0.1:1234",
-				    "--max-traced 5", &options),
-			 0);
+	assert_int_equal(
+		parse_file("# ours\n\n  interval = 7s  # often\nmax-traced=4\n"
+			   "\tcomm = web #1\r\nlisten = 127.0.0.1:1234\ngrowth-stacks = no",
+			   "--max-traced 5", &options),
+		0);
 	assert_float_equal(options.host.interval_s, 7, 0);
 	assert_int_equal(options.host.max_traced, 5); /* the command line wins */
+	assert_false(options.host.growth_stacks);
 	assert_string_equal(options.host.comm, "web");
 	assert_string_equal(options.listen, "127.0.0.1:1234");
 	/* It is gone by now. */

@@ -113,6 +113,11 @@ static void test_bad_requests(void **state)
 		{"/api/v1/report?pid=77", 404},
 		{"/api/v1/report?pid=4243", 404},
 		{"/api/v1/flamegraph?pid=4243", 404},
+		{"/api/v1/report?pid=4242&of=growth", 404}, /* nothing is known of it */
+		{"/api/v1/report?pid=77&of=growth", 404},
+		{"/api/v1/report?pid=4242&of=luck", 400},
+		{"/api/v1/flamegraph?pid=4242&of=", 400},
+		{"/debug/pprof/heap?pid=4242&of=luck", 400},
 		{"/debug/pprof/heap", 400},
 		{"/debug/pprof/heap?pid=4243", 404},
 		{"/debug/pprof/heap?pid=4242&seconds=0", 400},

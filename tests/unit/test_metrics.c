@@ -13,6 +13,7 @@
 
 #include "agent/metrics.h"
 #include "fake_host.h"
+#include "pages/pages_report.h"
 
 #define REPLACED "\xef\xbf\xbd"
 #define LABELS                                                                                     \
@@ -163,6 +164,34 @@ static void test_no_leak_no_series(void **state)
 	text = written(&host, 20);
 	assert_int_equal(occurrences(text, "\npyleak_leak_growth_bytes_per_second{"), 1);
 	assert_non_null(strstr(text, "signature=\"3\""));
+	free(text);
+}
+
+/* Of a process that nobody has traced: its first lines, whatever there is in all. */
+static void test_growth_before_a_trace(void **state)
+{
+	static struct host host;
+	struct report_site sites[5] = {{0}};
+	struct pages_report grown = {.process = {.sites = sites, .site_count = 5}};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		sites[i].file = "app.py";
+		sites[i].function = "Cache.put";
+		sites[i].line = 40 + (int)i;
+		sites[i].live_bytes = 5000 - i;
+	}
+	sites[1].file = NULL; /* native */
+	sites[1].line = 0;
+	fake_measured(&host, 12, "gunicorn", 20480.5)->grown = &grown;
+	text = written(&host, 20);
+	assert_int_equal(occurrences(text, "\npyleak_site_grown_bytes{"), 3);
+	assert_has(text, "pyleak_site_grown_bytes{" LABELS
+			 ",file=\"app.py\",line=\"40\",function=\"Cache.put\"} 5000");
+	assert_has(text, "pyleak_site_grown_bytes{" LABELS
+			 ",file=\"\",line=\"\",function=\"Cache.put\"} 4999");
+	assert_int_equal(occurrences(text, "\npyleak_site_live_bytes{"), 0);
 	free(text);
 }
 
@@ -318,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_names_of_the_contract),
 		cmocka_unit_test(test_unmeasured),
 		cmocka_unit_test(test_no_leak_no_series),
+		cmocka_unit_test(test_growth_before_a_trace),
 		cmocka_unit_test(test_hostile_labels),
 		cmocka_unit_test(test_no_label_set_twice),
 		cmocka_unit_test(test_series_are_bounded),

@@ -10,15 +10,20 @@
 
 #include <cmocka.h>
 
+#include "pages/pages_report.h"
 #include "served_host.h"
 
 static void test_hostile_page(void **state)
 {
 	static char long_line[1100];
+	struct report_site site = {
+		.file = HOSTILE, .function = "<img src=x>", .line = 3, .live_bytes = 4096};
+	struct pages_report grown = {.process = {.sites = &site, .site_count = 1}};
 	struct http *http = serve();
 	struct reply reply;
 
 	(void)state;
+	host.processes[0].grown = &grown;
 	memset(long_line, '<', sizeof(long_line) - 1);
 	snprintf(host.processes[0].comm, sizeof(host.processes[0].comm), "%s", HOSTILE);
 	host.processes[0].cmdline = long_line;
@@ -35,6 +40,8 @@ static void test_hostile_page(void **state)
 	assert_non_null(strstr(reply.body, "&lt;script&gt;alert('\\x22") ||
 			strstr(reply.body, "&lt;script&gt;alert('&quot;"));
 	assert_non_null(strstr(reply.body, "&quot;&gt;&lt;script&gt;alert(2)"));
+	assert_non_null(strstr(reply.body, "Lines that took what stays"));
+	assert_non_null(strstr(reply.body, "&lt;img src=x&gt;"));
 	free(reply.text);
 	http__close(http);
 }
@@ -97,6 +104,7 @@ static void test_processes_as_json(void **state)
 	assert_null(member(memory, "seconds_to_limit"));
 	assert_null(member(member(last, "pymalloc"), "blocks"));
 	assert_null(member(last, "trace"));
+	assert_null(member(last, "grown"));
 	assert_string_equal(json_object_get_string(member(last, "cannot_trace")), "Python 2.7");
 	json_object_put(all);
 	free(reply.text);

@@ -20,6 +20,8 @@
 #define EVENTS_AT_ONCE 64
 #define TICK_MS 250 /* while traces are under way */
 #define CLOSING_S 30.0
+#define COUNTS_SHARE 0.005
+#define COUNTS_SAVED_S 0.05
 
 void host_options__init(struct host_options *options)
 {
@@ -32,6 +34,7 @@ void host_options__init(struct host_options *options)
 		.max_traced = 2,
 		.max_processes = 4096,
 		.max_sites = 20,
+		.growth_stacks = true,
 	};
 }
 
@@ -46,6 +49,8 @@ int host__open(const struct host_options *options, struct host **result)
 	host->epoll = epoll_create1(EPOLL_CLOEXEC);
 	err = host->epoll < 0 ? log__fail(EXIT_FAILED, "epoll: %s", strerror(errno))
 			      : finder__open(host);
+	if (!err)
+		host_pages__open(host);
 	if (err) {
 		host__close(host);
 		return err;
@@ -101,9 +106,12 @@ static void reap(struct host *host)
 
 static void read_one(struct host *host, struct watched *watched, double now_s)
 {
-	if (!watched__read(watched, &host->options, now_s))
+	if (!watched__read(watched, &host->options, now_s)) {
 		host__remove(host, watched);
-	else if (watched__may_be_killed(watched))
+		return;
+	}
+	host_pages__step(host, watched, now_s);
+	if (watched__may_be_killed(watched))
 		oom__near(host, watched, now_s);
 }
 
@@ -115,13 +123,47 @@ static void read_all(struct host *host, double now_s)
 			read_one(host, host->list[i], now_s);
 }
 
+/* The one whose count is due for longest; NULL: none is. */
+static struct watched *to_be_counted(const struct host *host, double now_s)
+{
+	struct watched *first = NULL;
+
+	for (size_t i = 0; i < host->count; i++)
+		if (host->list[i]->next_census_s <= now_s &&
+		    (!first || host->list[i]->next_census_s < first->next_census_s))
+			first = host->list[i];
+	return first;
+}
+
+/*
+ * What all counts may take together is a share of one processor. What a large heap's has taken beyond it is waited for
+ * afterwards: on a host of very many, or very large ones, each is counted less often.
+ */
+static void count_blocks(struct host *host, double now_s)
+{
+	struct watched *watched;
+
+	host->count_credit_s += COUNTS_SHARE * (now_s - host->counted_s);
+	host->count_credit_s = fmin(host->count_credit_s, COUNTS_SAVED_S);
+	host->counted_s = now_s;
+	while (host->count_credit_s > 0 && (watched = to_be_counted(host, now_s))) {
+		double begin_s = clock__s();
+
+		watched__count(watched);
+		watched->next_census_s = now_s + host->options.census_interval_s;
+		host->count_credit_s -= clock__s() - begin_s;
+	}
+}
+
 int host__tick(struct host *host)
 {
 	double now_s = clock__s();
 
 	finder__step(host, now_s);
 	reap(host);
+	host_pages__read(host, now_s);
 	read_all(host, now_s);
+	count_blocks(host, now_s);
 	chooser__step(host, now_s);
 	return 0;
 }
@@ -142,6 +184,13 @@ void host__figures(const struct host *host, struct host_figures *figures)
 		.left_out = host->left_out,
 		.events_lost = host->events_lost,
 	};
+	for (size_t i = 0; i < host->count; i++)
+		figures->followed += host->list[i]->pages != NULL;
+	if (host->growth) {
+		figures->faults_lost = growth_events__lost(host->growth);
+		figures->growth_bytes = code_store__bytes(host->codes);
+		figures->growth_room = code_store__most(host->codes);
+	}
 	clock__process_cpu(getpid(), &figures->cpu_s);
 	rss__read(getpid(), &figures->rss);
 }
@@ -190,6 +239,7 @@ void host__close(struct host *host)
 		watched__free(host, watched);
 	}
 	finder__close(host);
+	host_pages__close(host);
 	free(host->list);
 	if (host->epoll >= 0)
 		close(host->epoll);

@@ -9,7 +9,8 @@
  *	}
  *	host__close(host);
  *
- * Watching is reading: /proc, and pymalloc's own counts now and then. Nothing is attached to a process that is only watched. One that grows
+ * Watching is reading: /proc, and pymalloc's own counts now and then; and growth mode: the host's page faults, of which a few a second and
+ * process are recorded with their Python stacks (agent/host_pages.c). No probe is in a process that is only watched. One that grows
  * by evidence is traced in auto mode for a bounded time by a process of our own, whose report is kept; see agent/tracing.h.
  *
  * Strings come from processes that may be hostile: valid UTF-8, bounded, not escaped for anything.
@@ -27,6 +28,7 @@
 #include "report.h"
 
 struct arena;
+struct pages_report;
 
 /* What a trace said, in as much as it is asked for often. Strings are of trace_result.arena. */
 struct finding {
@@ -96,6 +98,8 @@ struct host_process {
 	long long pool_free;      /* bytes of pymalloc's arenas that are in no block */
 	long long collections[3]; /* of the collector, by generation */
 	long long uncollectable;
+	/* Which lines took what is there, since it is watched; while it grows. NULL = not known. See pages/pages_report.h. */
+	struct pages_report *grown;
 	/* traced */
 	unsigned int traces;         /* that were made of it */
 	struct trace_result *result; /* of the last one, NULL = none yet */
@@ -113,6 +117,7 @@ struct host_options {
 	size_t max_traced;    /* at a time, default 2 */
 	size_t max_processes; /* beyond which further ones are only counted, default 4096 */
 	size_t max_sites;     /* that are kept of a trace, default 20 */
+	bool growth_stacks;   /* which lines take memory, before a trace: default */
 	const char *suppress; /* file of findings not to be counted, NULL = none */
 	const char *
 		oom_dir; /* where last reports go of processes near their limit, and killed for memory; NULL = nowhere */
@@ -135,6 +140,9 @@ struct host_figures {
 	__u64 trace_failures;
 	__u64 left_out;    /* Pythons that are not watched: max_processes; at present */
 	__u64 events_lost; /* of the kernel's: found by a rescan */
+	size_t followed;   /* processes whose page faults are recorded ... */
+	__u64 faults_lost; /* ... of these records, those that found the ring full */
+	size_t growth_bytes, growth_room; /* kept of these records, of so much at most */
 };
 
 struct host;
@@ -164,6 +172,12 @@ const struct host_process *host__find(const struct host *host, pid_t pid);
 bool host__is_ready(const struct host *host);
 
 void host__figures(const struct host *host, struct host_figures *figures);
+
+/*
+ * Which lines took what the process has, as of now; *grown is good until the next call of a function that is not const. 0, -ESRCH: no such
+ * process is watched, -ENODATA: nothing is known of it.
+ */
+int host__grown(struct host *host, pid_t pid, const struct pages_report **grown);
 
 /*
  * Asks for a trace of so many seconds out of turn. 0: it is under way or will be, and its end shows in host_process.traces and

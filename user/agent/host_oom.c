@@ -8,6 +8,9 @@
 #include <time.h>
 
 #include "agent/host_private.h"
+#include "agent/processes_json.h"
+#include "lib/clock.h"
+#include "lib/json_build.h"
 #include "lib/log.h"
 #include "lib/out_file.h"
 
@@ -28,21 +31,33 @@ static void plain_name(const char *text, char *name, size_t size)
 	name[at] = '\0';
 }
 
+static void put_figure(struct builder *b, struct json_object *to, const char *key, long long value)
+{
+	if (value == REPORT_UNMEASURED)
+		build__null(b, to, key);
+	else
+		build__count(b, to, key, value);
+}
+
 /* A process that was never traced has no report; what was seen of it from outside is better than nothing. */
 static void write_figures(const struct host_process *process, FILE *out)
 {
-	fprintf(out,
-		"{\"schema\": \"pyleak.oom/1\", \"pid\": %d, \"python\": \"%s\", \"rss\": %lld, "
-		"\"own\": %lld, \"limit\": ",
-		process->pid, process->python, process->rss, process->own);
-	if (process->limit == REPORT_UNMEASURED)
-		fputs("null", out);
+	struct json_object *to = json_object_new_object();
+	struct builder b = {false};
+
+	build__string(&b, to, "schema", "pyleak.oom/1");
+	build__count(&b, to, "pid", process->pid);
+	build__text(&b, to, "comm", process->comm);
+	build__text(&b, to, "python", process->python);
+	put_figure(&b, to, "rss", process->rss);
+	put_figure(&b, to, "own", process->own);
+	put_figure(&b, to, "limit", process->limit);
+	build__real(&b, to, "growth_per_s", process->growth.slope);
+	if (process->grown)
+		build__put(&b, to, "grown", processes_json__grown(&b, process->grown));
 	else
-		fprintf(out, "%lld", process->limit);
-	if (isfinite(process->growth.slope))
-		fprintf(out, ", \"growth_per_s\": %.1f}\n", process->growth.slope);
-	else
-		fputs(", \"growth_per_s\": null}\n", out);
+		build__null(&b, to, "grown");
+	build__write(&b, to, false, out);
 }
 
 /* Its last report, or the figures, in place of what the file held before. 0 or -errno. */
@@ -61,14 +76,20 @@ static int write_last(const struct host_process *process, const char *path)
 }
 
 /* why: what the file's name begins with. */
-static void keep(const struct host *host, const struct host_process *process, const char *why)
+static void keep(struct host *host, struct watched *watched, const char *why)
 {
+	const struct host_process *process = &watched->shown;
 	const char *dir = host->options.oom_dir;
 	char path[PATH_MOST], name[64];
 	int err;
 
 	if (!dir)
 		return;
+	if (!process->result || !process->result->json) {
+		host->next_pages_s = 0;
+		host_pages__read(host, clock__s());
+		host_pages__refresh(host, watched, clock__s());
+	}
 	plain_name(process->comm, name, sizeof(name));
 	snprintf(path, sizeof(path), "%s/%s-%d-%s.json", dir, why, process->pid, name);
 	err = write_last(process, path);
@@ -78,14 +99,14 @@ static void keep(const struct host *host, const struct host_process *process, co
 		log__warn("process %d: its last report is in %s", process->pid, path);
 }
 
-static void keep_killed(const struct host *host, const struct host_process *process)
+static void keep_killed(struct host *host, struct watched *watched)
 {
 	time_t now = time(NULL);
 	struct tm utc;
 	char why[32];
 
 	strftime(why, sizeof(why), "oom-%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-	keep(host, process, why);
+	keep(host, watched, why);
 }
 
 void oom__victim(struct host *host, struct watched *watched)
@@ -96,7 +117,7 @@ void oom__victim(struct host *host, struct watched *watched)
 	log__warn("process %d is killed for memory%s", watched->shown.pid,
 		  host->options.oom_dir ? "" : "; --oom-dir would keep its last report");
 	if (!watched->tracing)
-		keep_killed(host, &watched->shown);
+		keep_killed(host, watched);
 }
 
 /* One file a process, however often it comes near: they shall not fill a disk. */
@@ -114,13 +135,13 @@ void oom__near(struct host *host, struct watched *watched, double now_s)
 	log__warn("process %d comes near its limit of %lld MiB: it has %lld MiB%s", process->pid,
 		  process->limit >> 20, process->rss >> 20, when);
 	if (!watched->tracing)
-		keep(host, process, "near");
+		keep(host, watched, "near");
 }
 
-void oom__traced(struct host *host, const struct watched *watched)
+void oom__traced(struct host *host, struct watched *watched)
 {
 	if (watched->killed_for_memory)
-		keep_killed(host, &watched->shown);
+		keep_killed(host, watched);
 	else if (watched->near_limit)
-		keep(host, &watched->shown, "near");
+		keep(host, watched, "near");
 }

@@ -5,12 +5,16 @@
 #ifndef AGENT_HOST_PRIVATE_H
 #define AGENT_HOST_PRIVATE_H
 
+#include <sys/utsname.h>
 #include <uthash.h>
 
 #include "agent/growth.h"
 #include "agent/host.h"
 #include "agent/pythons.h"
 #include "agent/tracing.h"
+#include "pages/page_sample.h"
+#include "pages/pages_report.h"
+#include "trace/growth_events.h"
 #include "trace/host_events.h"
 
 /* A process in the table. */
@@ -19,7 +23,7 @@ struct watched {
 	struct python_identity identity; /* owner of the strings in shown */
 	int pidfd;                       /* in host.epoll: readable when it has ended */
 	struct growth growth;
-	double next_read_s, next_census_s, next_limit_s;
+	double next_read_s, next_limit_s, next_census_s;
 	/* whether to trace it */
 	double suspicion;        /* bytes a second, 0 = none */
 	double next_trace_s;     /* not before then, unless asked for */
@@ -34,6 +38,8 @@ struct watched {
 	double next_near_s;      /* not before then is that said again */
 	struct tracing *tracing; /* NULL = not traced now */
 	bool killed_for_memory;
+	struct page_sample *pages; /* that it has taken; NULL = they are not followed */
+	double pages_since_s, looked_s, next_grown_s;
 	struct watched *next; /* in host.ending */
 	UT_hash_handle hh;
 };
@@ -53,8 +59,13 @@ struct host {
 	struct host_events
 		*events; /* NULL = the kernel does not tell us: found by scanning alone */
 	struct pythons *pythons;
-	struct watched *table; /* uthash, by pid */
-	struct watched **list; /* the same, for host__at() */
+	struct growth_events *growth; /* NULL = nobody's page faults are recorded */
+	struct code_store *codes;     /* what these name */
+	double next_pages_s;
+	struct utsname system;
+	double count_credit_s, counted_s; /* see count_blocks() */
+	struct watched *table;            /* uthash, by pid */
+	struct watched **list;            /* the same, for host__at() */
 	size_t count, room;
 	struct watched *
 		ending; /* that are no more, but their trace is about to say what it saw; in no table */
@@ -98,8 +109,25 @@ struct watched *host__watched(const struct host *host, pid_t pid);
 
 /* Reads what is due. False: it has ended. */
 bool watched__read(struct watched *watched, const struct host_options *options, double now_s);
+/* Reads its own books: how many blocks, how often collected. */
+void watched__count(struct watched *watched);
 /* Whether it fills a limit of its own, or of its cgroup; not one of many that the host has no room for. */
 bool watched__may_be_killed(const struct watched *watched);
+
+/* ---- host_pages.c: which lines take what stays ---- */
+
+void host_pages__open(struct host *host);
+void host_pages__close(struct host *host);
+/* From now on; until it is left, or executes another program. */
+void host_pages__follow(struct host *host, struct watched *watched, double now_s);
+void host_pages__leave(struct host *host, struct watched *watched);
+void host_pages__free(struct watched *watched);
+/* Takes in what has come of all processes. */
+void host_pages__read(struct host *host, double now_s);
+/* What of it is still there, as far as that is due; shown.grown of one that grows. */
+void host_pages__step(struct host *host, struct watched *watched, double now_s);
+/* shown.grown as of now. */
+void host_pages__refresh(struct host *host, struct watched *watched, double now_s);
 
 /* ---- host_choose.c: who is traced ---- */
 
@@ -115,6 +143,6 @@ void oom__victim(struct host *host, struct watched *watched);
 /* It may be killed soon: the same, as long as it is there; a line in the log names the file. */
 void oom__near(struct host *host, struct watched *watched, double now_s);
 /* Its trace has ended. */
-void oom__traced(struct host *host, const struct watched *watched);
+void oom__traced(struct host *host, struct watched *watched);
 
 #endif

@@ -96,6 +96,7 @@ int host__add(struct host *host, struct python_identity *identity, double now_s)
 	watched->longer = 1;
 	host->list[host->count++] = watched;
 	HASH_ADD(hh, host->table, shown.pid, sizeof(watched->shown.pid), watched);
+	host_pages__follow(host, watched, now_s);
 	return 0;
 }
 
@@ -108,6 +109,7 @@ void watched__free(struct host *host, struct watched *watched)
 		host->json_bytes -= watched->shown.result->json_size;
 	trace_result__free(watched->shown.result);
 	free(watched->shown.trace_problem);
+	host_pages__free(watched);
 	python_identity__clear(&watched->identity);
 	free(watched);
 }
@@ -115,6 +117,7 @@ void watched__free(struct host *host, struct watched *watched)
 void host__remove(struct host *host, struct watched *watched)
 {
 	HASH_DELETE(hh, host->table, watched);
+	host_pages__leave(host, watched);
 	for (size_t i = 0; i < host->count; i++)
 		if (host->list[i] == watched) {
 			host->list[i] = host->list[--host->count];

@@ -62,7 +62,7 @@ bool watched__may_be_killed(const struct watched *watched)
 	       watched->shown.own > PART_OF * watched->shown.limit;
 }
 
-static void read_counts(struct watched *watched)
+void watched__count(struct watched *watched)
 {
 	struct host_process *process = &watched->shown;
 	struct python_counts counts;
@@ -90,10 +90,6 @@ bool watched__read(struct watched *watched, const struct host_options *options, 
 	growth__trend(&watched->growth, &process->growth);
 	watched->suspicion = growth__suspicion(&watched->growth);
 	watched->next_read_s = now_s + options->interval_s;
-	if (now_s >= watched->next_census_s) {
-		read_counts(watched);
-		watched->next_census_s = now_s + options->census_interval_s;
-	}
 	if (now_s >= watched->next_limit_s) {
 		read_limit(watched);
 		watched->next_limit_s = now_s + LIMIT_EVERY_S;

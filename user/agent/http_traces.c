@@ -9,8 +9,11 @@
 #include "agent/http_private.h"
 #include "capture/report_read.h"
 #include "export/export.h"
+#include "pages/pages_report.h"
 
 #define SECONDS_MAX 600
+
+typedef int (*write_report)(const struct report *report, FILE *out);
 
 int request__number(struct request *request, const char *name, unsigned long least,
 		    unsigned long most, unsigned long *value)
@@ -62,22 +65,34 @@ static const struct trace_result *result_of(struct request *request, struct answ
 	return process->result->json ? process->result : NULL;
 }
 
-void traces__report(struct request *request, struct answer *answer)
+static void write_growth(struct request *request, struct answer *answer, write_report write)
+{
+	const struct host_process *process = process_of(request, answer);
+	const struct pages_report *grown;
+
+	if (!process)
+		return;
+	if (host__grown(request->http->host, process->pid, &grown)) {
+		answer__error(answer, MHD_HTTP_NOT_FOUND,
+			      "process %d has taken no memory that stays since it is watched, or "
+			      "its page faults are not recorded",
+			      process->pid);
+		return;
+	}
+	answer->err = write(&grown->report, answer->out);
+}
+
+static void write_trace(struct request *request, struct answer *answer, write_report write)
 {
 	const struct trace_result *result = result_of(request, answer);
+	struct report *report;
 
 	if (!result)
 		return;
-	answer->type = "application/json";
-	fwrite(result->json, 1, result->json_size, answer->out);
-}
-
-/* The stored report in another format. */
-static void render(const struct trace_result *result,
-		   int (*write)(const struct report *report, FILE *out), struct answer *answer)
-{
-	struct report *report;
-
+	if (write == json__write) { /* as it came */
+		fwrite(result->json, 1, result->json_size, answer->out);
+		return;
+	}
 	answer->err = report_read__json(result->json, result->json_size, &report);
 	if (answer->err)
 		return;
@@ -85,15 +100,34 @@ static void render(const struct trace_result *result,
 	report_read__free(report);
 }
 
+/* What is known of the process, in a format: of its last trace, or as of now without one, where `of` says so. */
+static void write_last(struct request *request, struct answer *answer, write_report write)
+{
+	const char *of =
+		MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "of");
+
+	if (!of || !strcmp(of, "trace"))
+		write_trace(request, answer, write);
+	else if (!strcmp(of, "growth"))
+		write_growth(request, answer, write);
+	else
+		answer__error(answer, MHD_HTTP_BAD_REQUEST, "of must be trace or growth");
+}
+
+void traces__report(struct request *request, struct answer *answer)
+{
+	write_last(request, answer, json__write);
+	if (answer->status == MHD_HTTP_OK)
+		answer->type = "application/json";
+}
+
 void traces__flamegraph(struct request *request, struct answer *answer)
 {
-	const struct trace_result *result = result_of(request, answer);
-
-	if (!result)
+	write_last(request, answer, svg__write);
+	if (answer->status != MHD_HTTP_OK)
 		return;
 	answer->type = "image/svg+xml; charset=utf-8";
 	answer->policy = request->http->graph_policy;
-	render(result, svg__write, answer);
 }
 
 static void refuse(struct answer *answer, const struct host_process *process, int err)
@@ -141,7 +175,6 @@ static void check_ended(struct request *request, struct answer *answer)
 
 void traces__pprof(struct request *request, struct answer *answer)
 {
-	const struct trace_result *result;
 	unsigned long seconds = 0;
 	int err = request__number(request, "seconds", 1, SECONDS_MAX, &seconds);
 
@@ -162,10 +195,9 @@ void traces__pprof(struct request *request, struct answer *answer)
 		check_ended(request, answer);
 	if (answer->status != MHD_HTTP_OK)
 		return;
-	result = result_of(request, answer);
-	if (!result)
+	write_last(request, answer, pprof__write);
+	if (answer->status != MHD_HTTP_OK)
 		return;
 	answer->type = "application/octet-stream";
 	answer->disposition = "attachment; filename=\"heap.pb.gz\"";
-	render(result, pprof__write, answer);
 }

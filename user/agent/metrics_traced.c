@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * agent/metrics_traced.c - families whose samples come from the last trace of each process
+ * agent/metrics_traced.c - families whose samples come from the last trace of each process, or from growth before one
  *
  * A label set occurs once: rows that have the same one, after it was cleaned and cut, are summed.
  */
@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "agent/metrics_private.h"
+#include "pages/pages_report.h"
+
+#define GROWN_SITES 3 /* of a process */
 
 struct row {
 	char *labels;
@@ -52,9 +55,11 @@ static void put_place(FILE *labels, const char *file, int line, const char *func
 	exposition__label(labels, "function", function ? function : "");
 }
 
-static void add_sites(struct metrics *metrics, size_t index, const struct trace_result *result,
+static void add_sites(struct metrics *metrics, size_t index, const struct host_process *process,
 		      struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	for (size_t i = 0; i < result->site_count && i < metrics->options->max_sites; i++) {
 		const struct site_figure *site = &result->sites[i];
 		struct label_text labels;
@@ -67,9 +72,11 @@ static void add_sites(struct metrics *metrics, size_t index, const struct trace_
 }
 
 /* What is no leak, is put aside by --suppress, or has no measured growth is no series. */
-static void add_leaks(struct metrics *metrics, size_t index, const struct trace_result *result,
+static void add_leaks(struct metrics *metrics, size_t index, const struct host_process *process,
 		      struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	for (size_t i = 0; i < result->finding_count; i++) {
 		const struct finding *finding = &result->findings[i];
 		struct label_text labels;
@@ -88,9 +95,11 @@ static void add_leaks(struct metrics *metrics, size_t index, const struct trace_
 	}
 }
 
-static void add_lost(struct metrics *metrics, size_t index, const struct trace_result *result,
+static void add_lost(struct metrics *metrics, size_t index, const struct host_process *process,
 		     struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	const struct report_lost *lost = &result->lost;
 	const struct {
 		const char *reason;
@@ -122,67 +131,105 @@ static void add_lost(struct metrics *metrics, size_t index, const struct trace_r
 }
 
 static void add_malloc_in_use(struct metrics *metrics, size_t index,
-			      const struct trace_result *result, struct rows *rows)
+			      const struct host_process *process, struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	if (result->has_bridge)
 		add_row(metrics, rows, strdup(metrics->labels[index]),
 			result->bridge.malloc_in_use);
 }
 
 static void add_malloc_free(struct metrics *metrics, size_t index,
-			    const struct trace_result *result, struct rows *rows)
+			    const struct host_process *process, struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	if (result->has_bridge)
 		add_row(metrics, rows, strdup(metrics->labels[index]), result->bridge.malloc_free);
 }
 
-static void add_overhead(struct metrics *metrics, size_t index, const struct trace_result *result,
+static void add_overhead(struct metrics *metrics, size_t index, const struct host_process *process,
 			 struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	if (isfinite(result->overhead_pct))
 		add_row(metrics, rows, strdup(metrics->labels[index]), result->overhead_pct / 100);
 }
 
-static void add_time(struct metrics *metrics, size_t index, const struct trace_result *result,
+static void add_time(struct metrics *metrics, size_t index, const struct host_process *process,
 		     struct rows *rows)
 {
+	const struct trace_result *result = process->result;
+
 	add_row(metrics, rows, strdup(metrics->labels[index]), result->at);
+}
+
+static void add_grown(struct metrics *metrics, size_t index, const struct host_process *process,
+		      struct rows *rows)
+{
+	for (size_t i = 0; process->grown && i < process->grown->process.site_count; i++) {
+		const struct report_site *site = &process->grown->process.sites[i];
+		struct label_text labels;
+
+		if (i == GROWN_SITES)
+			return;
+		label_text__begin(&labels, metrics->labels[index]);
+		if (labels.stream)
+			put_place(labels.stream, site->file, site->line, site->function);
+		add_row(metrics, rows, label_text__end(&labels), site->live_bytes);
+	}
 }
 
 static const struct {
 	struct family family;
-	void (*add)(struct metrics *metrics, size_t index, const struct trace_result *result,
+	void (*add)(struct metrics *metrics, size_t index, const struct host_process *process,
 		    struct rows *rows);
 	size_t most; /* rows; 0 = max_sites */
+	bool growth; /* not from a trace: before one as well */
 } families[] = {
 	{{"malloc_in_use_bytes", FAMILY_GAUGE,
 	  "Bytes of malloc's blocks that no Python object owns, at the last trace."},
 	 add_malloc_in_use,
-	 1},
+	 1,
+	 false},
 	{{"malloc_free_bytes", FAMILY_GAUGE,
 	  "Resident bytes that malloc keeps free, at the last trace."},
 	 add_malloc_free,
-	 1},
+	 1,
+	 false},
 	{{"site_live_bytes", FAMILY_GAUGE,
 	  "Heap bytes that a line allocated during the last trace and that were in use at its "
 	  "end."},
 	 add_sites,
-	 0},
+	 0,
+	 false},
 	{{"leak_growth_bytes_per_second", FAMILY_GAUGE,
 	  "Growth of a leak, at the last trace; suspects and suppressed leaks are not in it."},
 	 add_leaks,
-	 0},
+	 0,
+	 false},
 	{{"target_overhead_ratio", FAMILY_GAUGE,
 	  "Share of its time that the last trace took from the process."},
 	 add_overhead,
-	 1},
+	 1,
+	 false},
 	{{"lost_events_total", FAMILY_COUNTER,
 	  "What the traces of the process could not take in, by reason."},
 	 add_lost,
-	 16},
+	 16,
+	 false},
 	{{"trace_timestamp_seconds", FAMILY_GAUGE, "When the last trace ended, since 1970."},
 	 add_time,
-	 1},
+	 1,
+	 false},
+	{{"site_grown_bytes", FAMILY_GAUGE,
+	  "Memory that a line took since the process is watched and that is still there, of a "
+	  "process that grows; of its first lines. Sampled."},
+	 add_grown,
+	 GROWN_SITES,
+	 true},
 };
 
 static void write_process(struct metrics *metrics, size_t which, size_t index)
@@ -190,7 +237,7 @@ static void write_process(struct metrics *metrics, size_t which, size_t index)
 	const struct host_process *process = host__at(metrics->host, index);
 	struct rows rows = {.room = families[which].most};
 
-	if (!process->result)
+	if (!process->result && !families[which].growth)
 		return;
 	if (!rows.room)
 		rows.room = metrics->options->max_sites;
@@ -199,7 +246,7 @@ static void write_process(struct metrics *metrics, size_t which, size_t index)
 		metrics->err = -ENOMEM;
 		return;
 	}
-	families[which].add(metrics, index, process->result, &rows);
+	families[which].add(metrics, index, process, &rows);
 	for (size_t i = 0; i < rows.count; i++) {
 		exposition__sample(metrics->out, &families[which].family, rows.list[i].labels,
 				   rows.list[i].value);

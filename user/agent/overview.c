@@ -9,6 +9,7 @@
 #include "export/export.h"
 #include "export/terminal.h"
 #include "lib/text.h"
+#include "pages/pages_report.h"
 
 #define FINDINGS_SHOWN 2 /* of a process */
 
@@ -101,6 +102,28 @@ static void print_finding(struct line *line, const struct finding *finding)
 	line__end(line);
 }
 
+/* Which line takes most of what stays; where there is nothing better. */
+static void print_grown(struct line *line, const struct host_process *process)
+{
+	const struct report_process *grown = &process->grown->process;
+	const struct report_site *site = grown->sites;
+	char bytes[32], text[512], file[256], number[16] = "";
+
+	if (!grown->site_count)
+		return;
+	if (site->line > 0)
+		snprintf(number, sizeof(number), ":%d", site->line);
+	line__printf(line, STYLE_DIM, "          took %s of what stays: ",
+		     text__bytes(site->live_bytes, bytes, sizeof(bytes)));
+	line__put(line, STYLE_PLAIN,
+		  text__printable(site->function ? site->function : "?", text, sizeof(text)));
+	if (site->file) {
+		text__printable(site->file, file, sizeof(file));
+		line__printf(line, STYLE_PLAIN, " (%s%s)", file, number);
+	}
+	line__end(line);
+}
+
 static void print_findings(struct line *line, const struct host_process *process)
 {
 	size_t shown = 0;
@@ -112,6 +135,8 @@ static void print_findings(struct line *line, const struct host_process *process
 		    shown++ < FINDINGS_SHOWN)
 			print_finding(line, finding);
 	}
+	if (!shown && process->grown)
+		print_grown(line, process);
 	if (process->trace_problem) {
 		char text[512];
 

@@ -8,6 +8,7 @@
 #include "agent/page_private.h"
 #include "lib/clock.h"
 #include "lib/text.h"
+#include "pages/pages_report.h"
 
 #define SITES_SHOWN 10
 
@@ -136,6 +137,33 @@ static void put_sites(const struct trace_result *result, FILE *out)
 	fputs("</ol>\n", out);
 }
 
+/* Of pages, by samples: what it says is where the memory is taken, and no more. */
+static void put_grown(const struct pages_report *grown, FILE *out)
+{
+	const struct report_process *process = &grown->process;
+	char text[48], over[32];
+
+	fprintf(out,
+		"<h3>Lines that took what stays</h3>\n<p class=\"soft\">Memory touched first since "
+		"it "
+		"is watched, for %s, and still there; from a sample of page faults. The line that "
+		"takes most need not be the one that leaks.</p>\n<ol class=\"sites\">\n",
+		text__seconds(grown->report.duration_s, over, sizeof(over)));
+	for (size_t i = 0; i < process->site_count && i < SITES_SHOWN; i++) {
+		const struct report_site *site = &process->sites[i];
+
+		fprintf(out, "<li><span class=\"number\">%s</span> ",
+			text__bytes(site->live_bytes, text, sizeof(text)));
+		if (isfinite(site->growth_per_s))
+			fprintf(out, "<span class=\"number soft\">%s</span> ",
+				page__pace(site->growth_per_s, text, sizeof(text)));
+		fputs("<code>", out);
+		html__put_place(out, site->file, site->line, site->function);
+		fputs("</code></li>\n", out);
+	}
+	fputs("</ol>\n", out);
+}
+
 static void put_bridge(const struct rss_bridge *bridge, FILE *out)
 {
 	const struct {
@@ -176,14 +204,22 @@ static void put_when(const struct trace_result *result, FILE *out)
 	fputs("</p>\n", out);
 }
 
-/* Its own address for each trace, so that the script can tell whether there is a new one. */
+/* Of the last trace, by an address of its own so that the script can tell whether there is a new one; else of growth. */
 static void put_graph(const struct host_process *process, FILE *out)
 {
+	bool traced = process->result && process->result->json;
+
+	if (!traced && !process->grown)
+		return;
 	fprintf(out,
 		"<iframe id=\"graph\" title=\"Flame graph of process %d\" "
-		"sandbox=\"allow-scripts\" "
-		"src=\"/api/v1/flamegraph?pid=%d&amp;at=%lld\"></iframe>\n",
-		process->pid, process->pid, (long long)process->result->at);
+		"sandbox=\"allow-scripts\" src=\"/api/v1/flamegraph?pid=%d",
+		process->pid, process->pid);
+	if (traced)
+		fprintf(out, "&amp;at=%lld", (long long)process->result->at);
+	else
+		fputs("&amp;of=growth", out);
+	fputs("\"></iframe>\n", out);
 }
 
 static void put_links(const struct host_process *process, FILE *out)
@@ -197,6 +233,12 @@ static void put_links(const struct host_process *process, FILE *out)
 			"<a href=\"/api/v1/flamegraph?pid=%d\">Flame graph alone</a> "
 			"<a href=\"/debug/pprof/heap?pid=%d\">pprof</a> ",
 			pid, pid, pid);
+	if (process->grown)
+		fprintf(out,
+			"<a href=\"/api/v1/flamegraph?pid=%d&amp;of=growth\">Flame graph of "
+			"growth</a> "
+			"<a href=\"/api/v1/report?pid=%d&amp;of=growth\">Growth as JSON</a> ",
+			pid, pid);
 	if (!process->cannot_trace)
 		fprintf(out,
 			"<a href=\"/debug/pprof/heap?pid=%d&amp;seconds=30\">Trace it for 30 s now "
@@ -224,10 +266,11 @@ void page__process(const struct host_process *process, FILE *out)
 	page__findings(process, out);
 	if (result)
 		put_sites(result, out);
+	if (process->grown && process->grown->process.site_count)
+		put_grown(process->grown, out);
 	if (result && result->has_bridge)
 		put_bridge(&result->bridge, out);
 	fputs("</div>\n", out);
-	if (result && result->json)
-		put_graph(process, out);
+	put_graph(process, out);
 	fputs("</section>\n", out);
 }

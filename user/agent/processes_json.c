@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/json_build.h"
 #include "lib/text.h"
+#include "pages/pages_report.h"
 
 typedef struct json_object json;
 
@@ -147,6 +148,33 @@ static json *trace_object(struct builder *b, const struct trace_result *result)
 	return to;
 }
 
+#define GROWN_SITES 5
+
+static json *grown_site_object(struct builder *b, const struct report_site *site)
+{
+	json *to = json_object_new_object();
+
+	put_text(b, to, "file", site->file);
+	put_integer(b, to, "line", site->line > 0 ? site->line : REPORT_UNMEASURED);
+	put_text(b, to, "function", site->function);
+	build__count(b, to, "bytes", site->live_bytes);
+	build__real(b, to, "error_pct", site->error_pct);
+	build__real(b, to, "growth_per_s", site->growth_per_s);
+	return to;
+}
+
+json *processes_json__grown(struct builder *b, const struct pages_report *grown)
+{
+	const struct report_process *process = &grown->process;
+	json *to = json_object_new_object(), *sites = json_object_new_array();
+
+	build__real(b, to, "over_s", grown->report.duration_s);
+	for (size_t i = 0; i < process->site_count && i < GROWN_SITES; i++)
+		build__append(b, sites, grown_site_object(b, &process->sites[i]));
+	build__put(b, to, "sites", sites);
+	return to;
+}
+
 static json *process_object(struct builder *b, const struct host_process *process, double now_s)
 {
 	static const char *const attentions[] = {
@@ -169,6 +197,10 @@ static json *process_object(struct builder *b, const struct host_process *proces
 	build__put(b, to, "memory", memory_object(b, process));
 	build__put(b, to, "pymalloc", pymalloc_object(b, process));
 	build__put(b, to, "gc", gc_object(b, process));
+	if (process->grown)
+		build__put(b, to, "grown", processes_json__grown(b, process->grown));
+	else
+		build__null(b, to, "grown");
 	build__count(b, to, "traces", process->traces);
 	put_text(b, to, "trace_problem", process->trace_problem);
 	if (process->result)
@@ -208,6 +240,10 @@ int agent_json__write(const struct host *host, FILE *out)
 	build__count(&b, to, "traces", figures.traces);
 	build__count(&b, to, "trace_failures", figures.trace_failures);
 	build__count(&b, to, "events_lost", figures.events_lost);
+	build__count(&b, to, "growth_followed", figures.followed);
+	build__count(&b, to, "growth_lost", figures.faults_lost);
+	build__count(&b, to, "growth_bytes", figures.growth_bytes);
+	build__count(&b, to, "growth_bytes_most", figures.growth_room);
 	build__real(&b, to, "cpu_s", figures.cpu_s);
 	build__real(&b, to, "traces_cpu_s", figures.children_cpu_s);
 	build__count(&b, to, "rss", figures.rss);

@@ -11,8 +11,14 @@
 
 #include "agent/host.h"
 
+struct builder;
+struct json_object;
+
 /* An array with an object for each process, in no order. 0 or -errno. */
 int processes_json__write(const struct host *host, FILE *out);
+
+/* An object: the lines that took what stays; see lib/json_build.h. */
+struct json_object *processes_json__grown(struct builder *b, const struct pages_report *grown);
 
 /* An object: what the agent itself costs, and what it could not take in. 0 or -errno. */
 int agent_json__write(const struct host *host, FILE *out);

@@ -10,6 +10,7 @@
 
 #include "lib/proc_mem.h"
 #include "lib/text.h"
+#include "trace/code_info.h"
 
 /* A process may make up as many stacks and code objects as it likes: beyond this they stay without names. */
 #define NAMES_MAX (256u << 20)
@@ -71,12 +72,6 @@ static char *read_str(const struct target *target, __u64 field)
 		    data, size))
 		return NULL;
 	return text__from_unicode(data, size, kind);
-}
-
-/* How much of a line table of this size is sent. */
-static size_t kept_lines(size_t size)
-{
-	return size > CODE_LINES_TOTAL_MAX ? CODE_LINES_TOTAL_MAX : size;
 }
 
 /* Whether the code object at this address is still the one that we were told of. */
@@ -141,7 +136,6 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 {
 	struct name_store *names = &tracer->names;
 	struct code_info *info;
-	size_t first;
 
 	if (message->target >= tracer->target_count || message->file_bytes > CODE_FILE_MAX ||
 	    message->name_bytes > CODE_NAME_MAX)
@@ -154,23 +148,8 @@ static void receive_code(struct tracer *tracer, const struct code_message *messa
 		info = new_code(names, message->target, message->code_key);
 	if (!info)
 		return;
-	names->bytes += sizeof(*info) + sizeof(struct code_entry) + message->file_bytes +
-			message->name_bytes + kept_lines(message->lines_bytes);
-	info->first_line = message->first_line;
-	free(info->file);
-	free(info->name);
-	info->file = text__from_unicode(message->file, message->file_bytes, message->file_kind);
-	info->name = text__from_unicode(message->name, message->name_bytes, message->name_kind);
-
-	free(info->lines);
-	first = message->lines_bytes > CODE_LINES_MAX ? CODE_LINES_MAX : message->lines_bytes;
-	if (message->missing & CODE_MISSING_LINES)
-		first = 0; /* what could not be read is no line table */
-	info->lines = malloc(kept_lines(message->lines_bytes) + 1);
-	info->lines_size = message->lines_bytes;
-	info->lines_len = info->lines ? first : 0;
-	if (info->lines)
-		memcpy(info->lines, message->lines, first);
+	names->bytes += sizeof(struct code_entry) + code_info__size(message);
+	code_info__fill(info, message);
 	if (message->missing || message->file_cut || message->name_cut)
 		read_missing(tracer->targets[message->target].target, message, info);
 }
@@ -183,12 +162,8 @@ static void receive_more(struct tracer *tracer, const struct code_more_message *
 		read_lines(tracer->targets[message->target].target, message->code, info);
 		return;
 	}
-	if (!info || !info->lines || message->bytes > CODE_LINES_MAX ||
-	    message->offset != info->lines_len ||
-	    message->bytes > kept_lines(info->lines_size) - info->lines_len)
-		return;
-	memcpy(info->lines + info->lines_len, message->lines, message->bytes);
-	info->lines_len += message->bytes;
+	if (info)
+		code_info__append(info, message);
 }
 
 static void receive_stack(struct tracer *tracer, const struct stack_message *message, size_t size)
@@ -262,10 +237,7 @@ void names__free(struct name_store *names)
 		HASH_DEL(names->code_index, code);
 		free(code);
 	}
-	for (size_t i = 0; i < names->code_count; i++) {
-		free(names->codes[i].file);
-		free(names->codes[i].name);
-		free(names->codes[i].lines);
-	}
+	for (size_t i = 0; i < names->code_count; i++)
+		code_info__clear(&names->codes[i]);
 	free(names->codes);
 }
