@@ -6,7 +6,7 @@
  * process, and no system call is watched: a tracepoint of one would put every call of every process of the host on the kernel's slow
  * path (63 ns more a call where this was written, of 200), and memory that is mapped and never touched makes nobody larger.
  *
- * For a process that is not watched a fault costs one look into a table. For one that is, a few faults a second are recorded, with
+ * For a process that is not watched a fault costs the tracepoint and a look into a table. For one that is, a few faults a second are recorded, with
  * their stacks: see GROWTH_GAP_NS. A copy on write takes no new page from the process's point of view: what fork(2) left it is not counted.
  *
  * The tracepoints exist on x86 (arch/x86/mm/fault.c) and call with interrupts off, so that what belongs to a processor is ours while we run.
@@ -38,6 +38,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct growth_target);
 } watched SEC(".maps");
+
+/*
+ * How many of the processes that are watched have a PID of these last bits; written by user space. A fault of any process of the host asks
+ * here first, which costs next to nothing.
+ */
+__u8 watched_pids[GROWTH_PIDS];
 
 /*
  * Code objects that have been sent. Written and read by the programs; user space takes out what it has forgotten. Full: those that
@@ -88,21 +94,40 @@ static __always_inline void note_code(__u32 target, __u64 code)
 
 #include "capture.h"
 
+/* The level goes down with the time that no fault was recorded in. */
+static __always_inline __u32 calm_down(struct growth_target *process, __u64 now)
+{
+	__u64 quiet = (now - process->last_ns) / GROWTH_GAP_NS;
+	__u32 level = process->level;
+
+	if (!level || !quiet)
+		return level;
+	level = quiet < level ? level - quiet : 0;
+	process->level = level;
+	process->last_ns = now;
+	return level;
+}
+
+/* Of the faults that are left out, one in so many reads the clock to see whether too many are. */
+#define CALM_DOWN_EVERY 16
+
 /* How many faults this one stands for; 0 = it is left out. Two processors at once may undo one another's step: no harm. */
 static __always_inline __u32 take_turn(struct growth_target *process)
 {
-	__u64 now = bpf_ktime_get_ns(), due = process->due_ns, quiet;
-	__u32 level = process->level, shift;
+	__u32 shift = process->level / GROWTH_LEVELS & 31, random;
+	__u64 now, due;
 
-	quiet = (now - process->last_ns) / GROWTH_GAP_NS;
-	if (level && quiet) {
-		level = quiet < level ? level - quiet : 0;
-		process->level = level;
-		process->last_ns = now;
+	if (shift) {
+		random = bpf_get_prandom_u32();
+		if (random >> (32 - shift)) {
+			if (random % CALM_DOWN_EVERY == 0)
+				calm_down(process, bpf_ktime_get_ns());
+			return 0;
+		}
 	}
-	shift = level / GROWTH_LEVELS & 31;
-	if (shift && bpf_get_prandom_u32() >> (32 - shift))
-		return 0;
+	now = bpf_ktime_get_ns();
+	calm_down(process, now);
+	due = process->due_ns;
 	if (due + GROWTH_SAVED * GROWTH_GAP_NS < now)
 		due = now - GROWTH_SAVED * GROWTH_GAP_NS;
 	due += GROWTH_GAP_NS;
@@ -111,7 +136,8 @@ static __always_inline __u32 take_turn(struct growth_target *process)
 		process->due_ns = due;
 	} else {
 		process->due_ns = now;
-		process->level = level < GROWTH_LEVEL_MAX ? level + 1 : level;
+		if (process->level < GROWTH_LEVEL_MAX)
+			process->level++;
 	}
 	return 1U << shift;
 }
@@ -171,7 +197,9 @@ static __always_inline void fault_at(__u64 address, __u64 code)
 	if ((code & (FAULT_CODE_WRITE | FAULT_CODE_PRESENT)) != FAULT_CODE_WRITE ||
 	    (__s64)address < 0)
 		return;
-	pid = bpf_get_current_pid_tgid() >> 32;
+	pid = bpf_get_current_task_btf()->tgid;
+	if (!watched_pids[bounded(pid, GROWTH_PIDS)])
+		return;
 	process = bpf_map_lookup_elem(&watched, &pid);
 	if (!process)
 		return;

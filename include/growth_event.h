@@ -28,6 +28,9 @@
  */
 #define GROWTH_KNOWN 1024 /* a power of two */
 
+/* Last bits of a PID by which faults of other processes are told at once; a power of two. */
+#define GROWTH_PIDS (1 << 16)
+
 /* A process whose faults are recorded. Key: PID. Written by user space; the programs keep the pace. */
 struct growth_target {
 	struct target_config config;
