@@ -149,7 +149,7 @@ static void count_blocks(struct host *host, double now_s)
 	while (host->count_credit_s > 0 && (watched = to_be_counted(host, now_s))) {
 		double begin_s = clock__s();
 
-		watched__count(watched);
+		watched__count(host, watched);
 		watched->next_census_s = now_s + host->options.census_interval_s;
 		host->count_credit_s -= clock__s() - begin_s;
 	}

@@ -153,7 +153,7 @@ static void look_at(struct host *host, const struct candidate *candidate, double
 
 	if (host__watched(host, candidate->pid) || is_other(host, candidate->pid))
 		return;
-	found = pythons__identify(host->pythons, candidate->pid, &identity);
+	found = host_ask__identify(host, candidate->pid, &identity);
 	if (found == -EAGAIN && candidate->tries < TRIES_MAX) {
 		add_candidate(host, candidate->pid, now_s + AGAIN_S, candidate->tries + 1);
 	} else if (found == 1 && is_wanted(&host->options, &identity)) {
@@ -221,8 +221,7 @@ int finder__open(struct host *host)
 
 	host->pid_max = read_pid_max();
 	host->others = calloc(host->pid_max / 8, 1);
-	host->pythons = pythons__new();
-	if (!host->others || !host->pythons)
+	if (!host->others || host_ask__open(host))
 		return log__fail(EXIT_FAILED, "no memory");
 	err = host_events__open(&host->events);
 	if (!err)
@@ -237,6 +236,7 @@ int finder__open(struct host *host)
 void finder__close(struct host *host)
 {
 	host_events__close(host->events);
+	host_ask__close(host);
 	pythons__free(host->pythons);
 	free(host->others);
 }

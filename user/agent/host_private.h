@@ -10,6 +10,7 @@
 
 #include "agent/growth.h"
 #include "agent/host.h"
+#include "agent/python_counts.h"
 #include "agent/pythons.h"
 #include "agent/tracing.h"
 #include "pages/page_sample.h"
@@ -38,6 +39,7 @@ struct watched {
 	double next_near_s;      /* not before then is that said again */
 	struct tracing *tracing; /* NULL = not traced now */
 	bool killed_for_memory;
+	bool silent;               /* its memory does not answer: it is not asked */
 	struct page_sample *pages; /* that it has taken; NULL = they are not followed */
 	double pages_since_s, looked_s, next_grown_s;
 	struct watched *next; /* in host.ending */
@@ -53,12 +55,24 @@ struct candidate {
 
 #define CANDIDATES 8192
 
+/* A process whose memory did not answer. */
+struct silent {
+	pid_t pid;
+	__u64 start_time;
+	uid_t uid;
+};
+
+#define SILENT_MOST 64
+
 struct host {
 	struct host_options options;
 	int epoll;
 	struct host_events
 		*events; /* NULL = the kernel does not tell us: found by scanning alone */
-	struct pythons *pythons;
+	struct patience *patience;
+	struct pythons *pythons;           /* NULL = it went with an answer that did not come */
+	struct silent silent[SILENT_MOST]; /* a ring */
+	size_t silent_count;
 	struct growth_events *growth; /* NULL = nobody's page faults are recorded */
 	struct code_store *codes;     /* what these name */
 	double next_pages_s;
@@ -95,6 +109,15 @@ void finder__step(struct host *host, double now_s);
 /* When it has something to do next. */
 double finder__due(const struct host *host);
 
+/* ---- host_ask.c: what their memory is asked for, which may never answer ---- */
+
+int host_ask__open(struct host *host);
+void host_ask__close(struct host *host);
+/* As pythons__identify(); -EPERM also where it does not answer, which takes some seconds once. */
+int host_ask__identify(struct host *host, pid_t pid, struct python_identity *identity);
+/* As python_counts__read(). -ETIMEDOUT: it does not answer, and is not to be asked again. */
+int host_ask__count(struct host *host, struct watched *watched, struct python_counts *counts);
+
 /* ---- host_table.c ---- */
 
 /* Takes identity over in any case. 0, -ESRCH, -ENOSPC: max_processes, or -ENOMEM. */
@@ -110,7 +133,7 @@ struct watched *host__watched(const struct host *host, pid_t pid);
 /* Reads what is due. False: it has ended. */
 bool watched__read(struct watched *watched, const struct host_options *options, double now_s);
 /* Reads its own books: how many blocks, how often collected. */
-void watched__count(struct watched *watched);
+void watched__count(struct host *host, struct watched *watched);
 /* Whether it fills a limit of its own, or of its cgroup; not one of many that the host has no room for. */
 bool watched__may_be_killed(const struct watched *watched);
 

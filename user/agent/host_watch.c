@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "agent/host_private.h"
-#include "agent/python_counts.h"
 #include "heap/rss.h"
 #include "inspect/limit.h"
 
@@ -62,12 +61,13 @@ bool watched__may_be_killed(const struct watched *watched)
 	       watched->shown.own > PART_OF * watched->shown.limit;
 }
 
-void watched__count(struct watched *watched)
+void watched__count(struct host *host, struct watched *watched)
 {
 	struct host_process *process = &watched->shown;
 	struct python_counts counts;
 
-	python_counts__read(&watched->identity, &counts);
+	if (watched->silent || host_ask__count(host, watched, &counts))
+		return;
 	process->blocks = counts.blocks;
 	process->object_bytes = counts.object_bytes;
 	process->pool_free = counts.pool_free;
