@@ -19,3 +19,6 @@ assert re.search(r'^ENTRYPOINT \["/usr/sbin/pyleak-bpf"\]$', run, re.M)
 # What the example gives.
 (given,) = re.findall(r"--cap-add=(\S+)", lines)
 assert {"CAP_" + name for name in given.split(",")} == asked_for()
+assert "--security-opt no-new-privileges" in lines
+(profile,) = re.findall(r"--security-opt seccomp=(\S+)", lines)
+assert (ROOT / profile).exists(), profile

@@ -18,7 +18,8 @@ import sys
 import time
 import urllib.request
 
-from sources import SYS_ADMIN, unit
+from sources import SYS_ADMIN, needs_sys_admin, unit
+from unit_calls import let_through
 
 PYLEAK = os.environ["PYLEAK"]
 COMM = f"leaks{os.getpid() % 100000}"  # as no other process is called
@@ -126,13 +127,6 @@ def agents(pid):
     return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def needs_sys_admin():
-    """What the drop-in says of kernels that need it."""
-    release = tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
-    paranoid = int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text())
-    return release < (6, 6) or paranoid > 2
-
-
 def capabilities(folder):
     assert unit("DynamicUser") == ["yes"]
     given = unit("CapabilityBoundingSet")[0].split()
@@ -143,24 +137,6 @@ def capabilities(folder):
     os.chmod(f"{folder}/state", 0o777)  # systemd gives it to the user
     serve(folder, ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs",
                    f"--bounding-set={only}", f"--inh-caps={only}", f"--ambient-caps={only}"])
-
-
-def members(name):
-    """The system calls of a filter's word: itself, or those of the set."""
-    if not name.startswith("@"):
-        return {name}
-    listed = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", name], check=True, capture_output=True,
-                            text=True).stdout
-    words = [line.strip() for line in listed.splitlines()[1:]]
-    return set().union(*(members(word) for word in words if word and not word.startswith("#")))
-
-
-def let_through():
-    allowed = members("@default")
-    for value in unit("SystemCallFilter"):
-        named = set().union(*(members(word) for word in value.lstrip("~").split()))
-        allowed = allowed - named if value.startswith("~") else allowed | named
-    return allowed
 
 
 def calls(folder):

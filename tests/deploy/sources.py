@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What deploy/ says and what the program's source says, read for comparison."""
+import os
 import pathlib
 import re
 
@@ -41,3 +42,10 @@ def capabilities_in(path, table):
 def asked_for():
     """What the program refuses to trace without."""
     return capabilities_in("user/discover/requirements.c", "needs")
+
+
+def needs_sys_admin():
+    """What the drop-in says of kernels that need it."""
+    release = tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
+    paranoid = int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text())
+    return release < (6, 6) or paranoid > 2

@@ -21,6 +21,29 @@ debian_mirror() {
 	[ -n "$uri" ] && echo "${uri%/}"
 }
 
+# debian_base FILE [PACKAGE]...: a tar of debootstrap's minbase of Debian 12, with these packages as well and the settings
+# that this system's mirror wants (a proxy, or dates not checked because it is a snapshot). Says what is missing.
+debian_base() (
+	file=$1 folder=${1%/*}
+	shift
+	mirror=$(debian_mirror) || { echo "no Debian mirror in this system's apt sources"; return 1; }
+	[[ $mirror != https:* ]] || set -- ca-certificates "$@"
+	mkdir -p "$folder"
+	system=$(mktemp -d "$folder/base.XXXXXX")
+	trap 'rm -rf --one-file-system "$system"' EXIT
+	packages=$(IFS=,; echo "$*")
+	if ! debootstrap --variant=minbase ${packages:+--include="$packages"} --keyring="$debian_keyring" \
+		bookworm "$system" "$mirror" >"$folder/debootstrap.log" 2>&1; then
+		echo "debootstrap: $(tail -n 1 "$folder/debootstrap.log")"
+		return 1
+	fi
+	rm -f "$system"/var/cache/apt/archives/*.deb
+	apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|Retries|https?::)' \
+		>"$system/etc/apt/apt.conf.d/50mirror" || true
+	chmod 755 "$system" # mktemp made it for root alone: apt fetches as another user
+	tar -C "$system" -cf "$file.new" . && mv "$file.new" "$file"
+)
+
 # debian_apt SUITE ARCH TOOL ARGS: apt-get, apt-cache ... as a machine of that suite would run it
 debian_apt() {
 	local suite=$1 arch=$2 tool=$3 base="$debian_root/build/apt/$1-$2"
