@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import harness
+from test_agent import PYTHON, Agent, worker
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -95,3 +96,39 @@ def test_census(hostile, tmp_path):
     assert code == 0, lines
     for said in texts(json.loads(out.read_text())):
         assert_harmless(said)
+
+
+def held(library):
+    """A Python whose variables nobody will ever fill for a reader."""
+    process = harness.Fixture(PYTHON, "hostile_memory.py", library)
+    process.go()
+    if process.said() == "CANNOT":
+        process.popen.kill()
+        pytest.skip("no userfaultfd can be had")
+    return process
+
+
+def test_memory_that_does_not_answer(folder):
+    """The agent asks it once, and leaves it alone; a second one before it was there, and one that is watched already."""
+    library = harness.compile_library(
+        harness.FIXTURES / "hostile_memory.c", folder / "hostile_memory.so"
+    )
+    with held(library) as first, worker("idle") as working:
+        options = ("--census-interval", "1s", "--exclude", "nobody")
+        with Agent(*options) as agent:
+            agent.until(lambda: working.pid in agent.processes())
+            agent.until(lambda: any("process %d is left alone" % first.pid in line for line in agent.lines))
+            assert first.pid not in agent.processes()
+            with harness.Fixture(PYTHON, "hostile_memory.py", library) as later:
+                agent.until(lambda: agent.samples("python_blocks", pid=later.pid))
+                later.go()
+                assert later.said() == "HELD"
+                agent.until(lambda: any("process %d is left alone" % later.pid in line for line in agent.lines))
+                shown = agent.processes()[later.pid]
+                assert "does not answer" in shown["cannot_trace"]
+                assert agent.get("/healthz") and agent.samples("process_resident_bytes", pid=later.pid)
+            with worker("work") as new:  # of the same owner, of whom two did not answer
+                agent.until(lambda: later.pid not in agent.processes())
+                assert agent.samples("process_resident_bytes", pid=working.pid)
+                assert new.pid not in agent.processes()
+            assert agent.finish(signal.SIGTERM) == 0, agent.stderr

@@ -2,7 +2,8 @@
 /*
  * host_ask.c - questions to processes whose memory may never answer: see lib/patience.h
  *
- * Who does not answer is not asked again, nor is anybody of a user of whom two did not: what they can take of us is bounded.
+ * Who does not answer is not asked again, nor is anybody of an owner of whom two did not: what they can take of us is bounded. An owner is
+ * a user; of root, a control group: the root of a container shall not hide what others have.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "lib/patience.h"
 
 #define PATIENCE_S 3.0
-#define SILENT_OF_A_USER 2
+#define SILENT_OF_AN_OWNER 2
 
 static const char silent[] = "its memory does not answer: it is of a file system or a userfaultfd "
 			     "that keeps its readers waiting";
@@ -33,14 +34,33 @@ void host_ask__close(struct host *host)
 	patience__free(host->patience);
 }
 
-/* Whose the process is; without a look into it. */
-static uid_t owner_of(pid_t pid)
+/* What /proc/PID/cgroup says, as a number (FNV-1a). */
+static __u64 groups_of(pid_t pid)
+{
+	__u64 hash = 0xcbf29ce484222325ULL;
+	char path[32];
+	FILE *file;
+	int c;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	file = fopen(path, "re");
+	while (file && (c = getc(file)) != EOF)
+		hash = (hash ^ (__u64)c) * 0x100000001b3ULL;
+	if (file)
+		fclose(file);
+	return hash;
+}
+
+/* Whose the process is; without a look into its memory. */
+static __u64 owner_of(pid_t pid)
 {
 	char path[32];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d", pid);
-	return stat(path, &st) ? (uid_t)-1 : st.st_uid;
+	if (stat(path, &st))
+		return ~0ULL;
+	return st.st_uid ? st.st_uid : groups_of(pid) | 1ULL << 63;
 }
 
 static void remember_silent(struct host *host, pid_t pid)
@@ -49,7 +69,7 @@ static void remember_silent(struct host *host, pid_t pid)
 
 	process_stat__read(pid, &stat);
 	host->silent[host->silent_count++ % SILENT_MOST] =
-		(struct silent){.pid = pid, .start_time = stat.start_time, .uid = owner_of(pid)};
+		(struct silent){.pid = pid, .start_time = stat.start_time, .owner = owner_of(pid)};
 	log__warn("process %d is left alone: %s", pid, silent);
 }
 
@@ -57,18 +77,18 @@ static bool is_silent(const struct host *host, pid_t pid)
 {
 	struct process_stat stat;
 	size_t count = host->silent_count < SILENT_MOST ? host->silent_count : SILENT_MOST;
-	size_t of_user = 0;
-	uid_t uid;
+	size_t of_owner = 0;
+	__u64 owner;
 
 	if (!count || process_stat__read(pid, &stat))
 		return false;
-	uid = owner_of(pid);
+	owner = owner_of(pid);
 	for (size_t i = 0; i < count; i++) {
 		if (host->silent[i].pid == pid && host->silent[i].start_time == stat.start_time)
 			return true;
-		of_user += host->silent[i].uid == uid;
+		of_owner += host->silent[i].owner == owner;
 	}
-	return of_user >= SILENT_OF_A_USER;
+	return of_owner >= SILENT_OF_AN_OWNER;
 }
 
 /* ---- which Python it is ---- */

@@ -59,7 +59,7 @@ struct candidate {
 struct silent {
 	pid_t pid;
 	__u64 start_time;
-	uid_t uid;
+	__u64 owner;
 };
 
 #define SILENT_MOST 64
