@@ -4,7 +4,8 @@
 # The main job on this kernel: for the system's Python, the newest of pyenv and the 3.14 of
 # tests/fresh/python314 (those of them that are there), trace leak.py and compare the report with
 # what leak.py says of itself. tests/kernels/run runs it inside each guest; it runs on any machine by
-# hand as well. Exits 77 where there is nothing to run, 1 on a difference.
+# hand as well. Then what the agent attaches to no process: test_growth_events, where it is built. Exits 77 where there is nothing
+# to run, 1 on a difference.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -108,4 +109,14 @@ for python in "${pythons[@]}"; do
 	main_job "$python" "$late" || failed=1
 	late='' # once is enough: taking out a hundred probes one by one takes a minute
 done
+
+watching=$(ls build/unit/test_growth_events build-debug/unit/test_growth_events 2>/dev/null | head -n 1)
+if [ -z "$watching" ]; then
+	echo "no test_growth_events is built: not tried"
+elif "$watching" >"$work/watching" 2>&1; then
+	echo "growth of processes that are only watched: $(grep -c '       OK' "$work/watching") tests"
+else
+	cat "$work/watching"
+	failed=1
+fi
 exit "$failed"
