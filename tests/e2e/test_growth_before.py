@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -113,13 +114,27 @@ def test_before_the_trace():
             assert agent.status("/api/v1/report?pid=%d" % pid) == 404
 
 
-def test_switched_off():
+def test_switched_off_and_on(tmp_path):
+    config = tmp_path / "agent.conf"
     with worker("leak") as leaking:
-        with Agent("--comm", "fleet-worker", "--growth-stacks", "no", "--trace-time", "1h") as agent:
+        config.write_text("growth-stacks = no\n")
+        with Agent("--comm", "fleet-worker", "--config", config, "--trace-time", "1h") as agent:
+
+            def followed():
+                return json.loads(agent.get("/api/v1/agent"))["growth_followed"]
+
             agent.until(lambda: leaking.pid in agent.processes())
             agent.until(lambda: agent.processes()[leaking.pid]["memory"]["growth_per_s"])
             assert agent.status("/api/v1/report?pid=%d&of=growth" % leaking.pid) == 404
-            assert json.loads(agent.get("/api/v1/agent"))["growth_followed"] == 0
+            assert followed() == 0
+            config.write_text("growth-stacks = yes\n")
+            agent.signal(signal.SIGHUP)
+            agent.until(lambda: followed() == 1)
+            agent.until(lambda: growth(agent, leaking.pid))
+            config.write_text("growth-stacks = no\n")
+            agent.signal(signal.SIGHUP)
+            agent.until(lambda: followed() == 0)
+            assert growth(agent, leaking.pid) is None
 
 
 def test_killed_before_a_trace(tmp_path):

@@ -50,7 +50,7 @@ int host__open(const struct host_options *options, struct host **result)
 	err = host->epoll < 0 ? log__fail(EXIT_FAILED, "epoll: %s", strerror(errno))
 			      : finder__open(host);
 	if (!err)
-		host_pages__open(host);
+		host_pages__switch(host, clock__s());
 	if (err) {
 		host__close(host);
 		return err;
@@ -62,6 +62,7 @@ int host__open(const struct host_options *options, struct host **result)
 void host__set_options(struct host *host, const struct host_options *options)
 {
 	host->options = *options;
+	host_pages__switch(host, clock__s());
 	memset(host->others, 0, host->pid_max / 8); /* perhaps others are wanted now */
 	host->next_scan_s = 0;
 }

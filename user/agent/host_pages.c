@@ -19,13 +19,11 @@
 #define REFRESH_EVERY_S 15.0
 #define FULL (SAMPLE_PAGES * 3 / 4) /* what is gone makes room before records are joined */
 
-void host_pages__open(struct host *host)
+static void begin(struct host *host)
 {
 	int err = -ENOMEM;
 
 	uname(&host->system);
-	if (!host->options.growth_stacks)
-		return;
 	host->codes = code_store__new(STORE_MOST);
 	if (host->codes)
 		err = growth_events__open(host->options.max_processes, &host->growth);
@@ -39,6 +37,25 @@ void host_pages__close(struct host *host)
 {
 	growth_events__close(host->growth);
 	code_store__free(host->codes);
+	host->growth = NULL;
+	host->codes = NULL;
+}
+
+void host_pages__switch(struct host *host, double now_s)
+{
+	if (host->options.growth_stacks == (host->codes != NULL))
+		return;
+	if (!host->options.growth_stacks) {
+		for (size_t i = 0; i < host->count; i++)
+			host_pages__free(host->list[i]);
+		for (struct watched *ending = host->ending; ending; ending = ending->next)
+			host_pages__free(ending);
+		host_pages__close(host);
+		return;
+	}
+	begin(host);
+	for (size_t i = 0; i < host->count; i++)
+		host_pages__follow(host, host->list[i], now_s);
 }
 
 void host_pages__follow(struct host *host, struct watched *watched, double now_s)

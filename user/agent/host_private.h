@@ -139,7 +139,8 @@ bool watched__may_be_killed(const struct watched *watched);
 
 /* ---- host_pages.c: which lines take what stays ---- */
 
-void host_pages__open(struct host *host);
+/* As the options say, for those that are watched already as well. */
+void host_pages__switch(struct host *host, double now_s);
 void host_pages__close(struct host *host);
 /* From now on; until it is left, or executes another program. */
 void host_pages__follow(struct host *host, struct watched *watched, double now_s);
