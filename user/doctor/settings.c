@@ -87,7 +87,7 @@ void doctor__read_settings(struct doctor *doctor)
 		{"unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled",
 		 "no matter: we need CAP_BPF in any case"},
 		{"perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid",
-		 "no matter with CAP_PERFMON (since 5.8)"},
+		 "3 = Debian's: CAP_SYS_ADMIN is needed; up to 2 it is no matter with CAP_PERFMON"},
 		{"bpf_jit_enable", "/proc/sys/net/core/bpf_jit_enable",
 		 "0 = programs are interpreted, and cost several times more"},
 		{"bpf_jit_harden", "/proc/sys/net/core/bpf_jit_harden",

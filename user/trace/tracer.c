@@ -51,6 +51,12 @@ static int attach_tracepoint(struct tracer *tracer, struct bpf_program *program,
 	int err =
 		tracer__keep_link(tracer, bpf_program__attach_tracepoint(program, category, name));
 
+	if (err == -EACCES || err == -EPERM)
+		return log__fail(EXIT_CANNOT_TRACE,
+				 "cannot attach to tracepoint %s:%s (%s); where "
+				 "kernel.perf_event_paranoid is 3 that takes CAP_SYS_ADMIN, or "
+				 "sysctl kernel.perf_event_paranoid=2",
+				 category, name, strerror(-err));
 	if (err)
 		return log__fail(EXIT_CANNOT_TRACE,
 				 "cannot attach to tracepoint %s:%s (%s); the kernel needs "
