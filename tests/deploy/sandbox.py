@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 The agent with the rights of the systemd unit, and no others: it starts, tells systemd what it is to be told, is asked, and
-names the line of a process that leaks. systemd itself is not here: user and capabilities are set by setpriv as it does;
-the system calls that are made are compared with those that the filter lets through.
+names the line of a process that leaks. systemd itself is not here, it is in booted.py: user and capabilities are set by
+setpriv as it does; the system calls that are made are compared with those that the filter lets through.
 
     sandbox.py capabilities|calls FOLDER
 """
