@@ -223,6 +223,20 @@ def test_all(tmp_path):
     assert leaking.pid in [process["pid"] for process in report["processes"]]
 
 
+def test_others_are_wanted(tmp_path):
+    """After a reload: who is excluded now is not watched any more, who is not any more is."""
+    config = tmp_path / "agent.conf"
+    with worker("idle") as first, worker("leak") as second:
+        config.write_text("exclude = *worker.py idle*\n")
+        with Agent("--comm", "fleet-worker", "--config", config) as agent:
+            agent.until(lambda: second.pid in agent.processes())
+            assert first.pid not in agent.processes()
+            config.write_text("exclude = *worker.py leak*\n")
+            agent.signal(signal.SIGHUP)
+            agent.until(lambda: second.pid not in agent.processes())
+            agent.until(lambda: first.pid in agent.processes())
+
+
 @pytest.mark.parametrize(
     "options, says",
     [

@@ -63,7 +63,11 @@ void host__set_options(struct host *host, const struct host_options *options)
 {
 	host->options = *options;
 	host_pages__switch(host, clock__s());
-	memset(host->others, 0, host->pid_max / 8); /* perhaps others are wanted now */
+	/* Perhaps others are wanted now. From the end: what is removed makes room for the last one. */
+	for (size_t i = host->count; i-- > 0;)
+		if (!finder__wants(options, &host->list[i]->identity))
+			host__remove(host, host->list[i]);
+	memset(host->others, 0, host->pid_max / 8);
 	host->next_scan_s = 0;
 }
 

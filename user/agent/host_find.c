@@ -134,7 +134,7 @@ static bool is_user(const char *user, uid_t uid)
 	return entry ? entry->pw_uid == uid : !strcmp(user, number);
 }
 
-static bool is_wanted(const struct host_options *options, const struct python_identity *identity)
+bool finder__wants(const struct host_options *options, const struct python_identity *identity)
 {
 	if (options->comm && !matches(options->comm, identity->comm))
 		return false;
@@ -156,7 +156,7 @@ static void look_at(struct host *host, const struct candidate *candidate, double
 	found = host_ask__identify(host, candidate->pid, &identity);
 	if (found == -EAGAIN && candidate->tries < TRIES_MAX) {
 		add_candidate(host, candidate->pid, now_s + AGAIN_S, candidate->tries + 1);
-	} else if (found == 1 && is_wanted(&host->options, &identity)) {
+	} else if (found == 1 && finder__wants(&host->options, &identity)) {
 		if (host__add(host, &identity, now_s) == -ENOSPC)
 			host->left_out++;
 	} else {

@@ -108,6 +108,8 @@ void finder__close(struct host *host);
 void finder__step(struct host *host, double now_s);
 /* When it has something to do next. */
 double finder__due(const struct host *host);
+/* Whether this process is one of those that are to be watched. */
+bool finder__wants(const struct host_options *options, const struct python_identity *identity);
 
 /* ---- host_ask.c: what their memory is asked for, which may never answer ---- */
 
