@@ -39,8 +39,8 @@ static void put_figure(struct builder *b, struct json_object *to, const char *ke
 		build__count(b, to, key, value);
 }
 
-/* A process that was never traced has no report; what was seen of it from outside is better than nothing. */
-static void write_figures(const struct host_process *process, FILE *out)
+/* A process that was never traced has no report; what was seen of it from outside is better than nothing. 0 or -errno. */
+static int write_figures(const struct host_process *process, FILE *out)
 {
 	struct json_object *to = json_object_new_object();
 	struct builder b = {false};
@@ -57,22 +57,24 @@ static void write_figures(const struct host_process *process, FILE *out)
 		build__put(&b, to, "grown", processes_json__grown(&b, process->grown));
 	else
 		build__null(&b, to, "grown");
-	build__write(&b, to, false, out);
+	return build__write(&b, to, false, out);
 }
 
 /* Its last report, or the figures, in place of what the file held before. 0 or -errno. */
 static int write_last(const struct host_process *process, const char *path)
 {
 	struct out_file *file;
-	int err = out_file__open(path, &file);
+	int err = out_file__open(path, &file), failed = 0;
 
 	if (err)
 		return err;
-	if (process->result && process->result->json)
-		fputs(process->result->json, out_file__stream(file));
-	else
-		write_figures(process, out_file__stream(file));
-	return out_file__commit(file);
+	if (!process->result || !process->result->json)
+		failed = write_figures(process, out_file__stream(file));
+	else if (fputs(process->result->json, out_file__stream(file)) == EOF)
+		failed = -errno;
+	/* Of a stream that has failed it no longer knows why. */
+	err = out_file__commit(file);
+	return failed ? failed : err;
 }
 
 /* why: what the file's name begins with. */
