@@ -356,6 +356,24 @@ static void a_process_has_so_many_code_objects(void **state)
 	page_sample__free(sample);
 }
 
+/* Line tables as large as may be: they end at the process's share, not at everybody's. */
+static void a_process_has_so_many_bytes(void **state)
+{
+	struct page_sample *sample = page_sample__new(store, 1);
+	size_t kept = 0;
+
+	(void)state;
+	for (__u64 key = 1; key < 100; key++) {
+		struct code_message *code = code_of(key, "f", ~0U);
+
+		kept += page_sample__code(sample, code);
+		free(code);
+		assert_true(code_store__bytes(store) <= SAMPLE_BYTES);
+	}
+	assert_in_range(kept, 1, SAMPLE_BYTES / CODE_LINES_TOTAL_MAX);
+	page_sample__free(sample);
+}
+
 static void the_report_names_lines(void **state)
 {
 	struct page_sample *sample = page_sample__new(store, 1);
@@ -411,6 +429,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_sent_again),
 		cmocka_unit_test(the_store_is_bounded),
 		cmocka_unit_test(a_process_has_so_many_code_objects),
+		cmocka_unit_test(a_process_has_so_many_bytes),
 		cmocka_unit_test(the_report_names_lines),
 	};
 

@@ -5,6 +5,7 @@
  * See bpf/growth.bpf.c for what comes, pages/page_sample.h for what is kept of it. What is kept of all processes together is bounded.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ static void begin(struct host *host)
 		log__warn("no stacks of growth before a process is traced: %s",
 			  err == -ENOENT ? "this kernel has no tracepoint of page faults"
 					 : strerror(-err));
+	/* The kernel's type information, which loading programs takes, is not needed any more. */
+	malloc_trim(0);
 }
 
 void host_pages__close(struct host *host)

@@ -18,10 +18,10 @@ struct code_store;
 /* A code object; .target and .code_key of info mean nothing. */
 struct stored_code {
 	struct code_info info;
-	bool whole; /* nothing is missing, nothing more is to come */
+	bool whole;  /* nothing is missing, nothing more is to come */
+	size_t size; /* bytes that it takes, about */
 	/* the store's own */
 	unsigned int users;
-	size_t size;
 	__u64 hash;
 	struct stored_code *next;
 };

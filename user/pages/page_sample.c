@@ -42,6 +42,7 @@ struct page_sample {
 	size_t stack_count; /* slots that were ever used */
 	struct code *codes;
 	size_t code_count, code_room;
+	size_t bytes; /* of SAMPLE_BYTES */
 };
 
 /* Most processes of a host never take a page: what is large is made when the first record comes. */
@@ -56,13 +57,28 @@ struct page_sample *page_sample__new(struct code_store *store, __u64 seed)
 	return sample;
 }
 
+/* Of its own share, and of what there is for all. */
+static bool reserve(struct page_sample *sample, size_t bytes)
+{
+	if (bytes > SAMPLE_BYTES - sample->bytes || !code_store__reserve(sample->store, bytes))
+		return false;
+	sample->bytes += bytes;
+	return true;
+}
+
+static void release(struct page_sample *sample, size_t bytes)
+{
+	code_store__release(sample->store, bytes);
+	sample->bytes -= bytes;
+}
+
 #define TABLES (SAMPLE_PAGES * sizeof(struct page) + SAMPLE_STACKS * sizeof(struct stack))
 
 static bool make_tables(struct page_sample *sample)
 {
 	if (sample->pages)
 		return true;
-	if (!code_store__reserve(sample->store, TABLES))
+	if (!reserve(sample, TABLES))
 		return false;
 	sample->pages = calloc(SAMPLE_PAGES, sizeof(*sample->pages));
 	sample->stacks = calloc(SAMPLE_STACKS, sizeof(*sample->stacks));
@@ -72,7 +88,7 @@ static bool make_tables(struct page_sample *sample)
 	free(sample->stacks);
 	sample->pages = NULL;
 	sample->stacks = NULL;
-	code_store__release(sample->store, TABLES);
+	release(sample, TABLES);
 	return false;
 }
 
@@ -84,8 +100,14 @@ static size_t frames_size(size_t count)
 static void free_frames(struct page_sample *sample, struct stack *stack)
 {
 	free(stack->frames);
-	code_store__release(sample->store, frames_size(stack->frame_count));
+	release(sample, frames_size(stack->frame_count));
 	*stack = (struct stack){0};
+}
+
+static void drop_text(struct page_sample *sample, struct stored_code *text)
+{
+	sample->bytes -= text->size;
+	code_store__drop(sample->store, text);
 }
 
 void page_sample__free(struct page_sample *sample)
@@ -96,9 +118,9 @@ void page_sample__free(struct page_sample *sample)
 		if (sample->stacks[i].frames)
 			free_frames(sample, &sample->stacks[i]);
 	for (size_t i = 0; i < sample->code_count; i++)
-		code_store__drop(sample->store, sample->codes[i].text);
+		drop_text(sample, sample->codes[i].text);
 	if (sample->pages)
-		code_store__release(sample->store, TABLES);
+		release(sample, TABLES);
 	free(sample->pages);
 	free(sample->stacks);
 	free(sample->codes);
@@ -158,6 +180,20 @@ static void insert_code(struct page_sample *sample, __u64 key, struct stored_cod
 	sample->code_count++;
 }
 
+/* NULL: there is no room. */
+static struct stored_code *take_text(struct page_sample *sample, const struct code_message *message)
+{
+	struct stored_code *text = code_store__take(sample->store, message);
+
+	if (text && text->size > SAMPLE_BYTES - sample->bytes) {
+		code_store__drop(sample->store, text);
+		return NULL;
+	}
+	if (text)
+		sample->bytes += text->size;
+	return text;
+}
+
 bool page_sample__code(struct page_sample *sample, const struct code_message *message)
 {
 	struct code *known = find_code(sample, message->code_key);
@@ -167,11 +203,11 @@ bool page_sample__code(struct page_sample *sample, const struct code_message *me
 		return true;
 	if (!known && !make_code_room(sample))
 		return false;
-	text = code_store__take(sample->store, message);
+	text = take_text(sample, message);
 	if (!text)
 		return known;
 	if (known) {
-		code_store__drop(sample->store, known->text);
+		drop_text(sample, known->text);
 		known->text = text;
 	} else {
 		insert_code(sample, message->code_key, text);
@@ -213,7 +249,7 @@ void page_sample__tidy(struct page_sample *sample, void (*forget)(void *context,
 			sample->codes[kept++] = sample->codes[i];
 			continue;
 		}
-		code_store__drop(sample->store, sample->codes[i].text);
+		drop_text(sample, sample->codes[i].text);
 		forget(context, sample->codes[i].key);
 	}
 	sample->code_count = kept;
@@ -246,11 +282,11 @@ static bool keep_frames(struct page_sample *sample, struct stack *stack,
 		count = SAMPLE_FRAMES;
 		stack->flags |= STACK_TRUNCATED;
 	}
-	if (!code_store__reserve(sample->store, frames_size(count)))
+	if (!reserve(sample, frames_size(count)))
 		return false;
 	stack->frames = malloc(frames_size(count) + 1);
 	if (!stack->frames) {
-		code_store__release(sample->store, frames_size(count));
+		release(sample, frames_size(count));
 		return false;
 	}
 	memcpy(stack->frames, message->frames, frames_size(count));

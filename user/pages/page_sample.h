@@ -33,6 +33,9 @@
 #define SAMPLE_STACKS 64  /* different stacks; those of further ones are not known */
 #define SAMPLE_FRAMES 64  /* innermost frames kept of a stack */
 #define SAMPLE_CODES 1024 /* code objects */
+#define SAMPLE_BYTES                                                                               \
+	(512                                                                                       \
+	 << 10) /* of all that is kept of a process, shared or not: nobody shall have the store for himself */
 
 #define SETTLED_AFTER_S 8.0
 
