@@ -18,19 +18,12 @@
 
 #include "growth_event.h"
 #include "arch.h"
+#include "user_memory.h"
+#include "py_walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline int read_user(void *dst, __u32 size, __u64 address)
-{
-	return bpf_probe_read_user(dst, size, (const void *)address);
-}
-
-#define walk_loop(turns, callback, context) bpf_loop(turns, callback, context, 0)
-
-#include "py_walk.h"
-
-/* Written by user space. Full: the process is not followed, and user space counts it. Memory is taken as they come. */
+/* Written by user space. Full: the process is not followed, which shows in the number of those that are. Memory is taken as they come. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);

@@ -13,15 +13,7 @@
 
 #include "wire.h"
 #include "arch.h"
-
-/* How py_walk.h reads the target; must not fault pages in, and does not. */
-static __always_inline int read_user(void *dst, __u32 size, __u64 address)
-{
-	return bpf_probe_read_user(dst, size, (const void *)address);
-}
-
-/* How py_walk.h goes round: what is called is verified once, not once a turn. */
-#define walk_loop(turns, callback, context) bpf_loop(turns, callback, context, 0)
+#include "user_memory.h"
 
 /* How sample.h gets its chances. */
 static __always_inline __u32 random_u32(void)

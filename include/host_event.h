@@ -24,8 +24,8 @@ enum host_event_kind {
 	HOST_EVENT_FORK,
 	/*
 	 * The last thread of a process is about to end, by which the process does; its zombie remains until the parent waits.
-	 * kernel/exit.c, do_exit(). The address space is already gone up to Linux 6.15; from 6.16 on it goes at once. Up to 6.15 it
-	 * is said more than once where the last threads end at the same moment. parent: its parent.
+	 * kernel/exit.c, do_exit(). The address space is already gone up to Linux 6.15; from 6.16 on it goes at once. It is
+	 * said more than once where the last threads end at the same moment. parent: its parent.
 	 */
 	HOST_EVENT_EXIT,
 	/*
