@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import CANNOT_TRACE, PYLEAK, Fixture, Process, Tool, tool
+from harness import CANNOT_TRACE, FIXTURES, PYLEAK, Fixture, Process, Tool, tool
 
 FAILED, USAGE = 1, 2
 RUN = ["-m", "exact", "-d", "100ms"]
@@ -188,6 +188,14 @@ def test_taken_away(as_root, target, needs, what):
     programs, wrap, script, words = TAKEN_AWAY[what]
     needs(*programs)
     refused(CANNOT_TRACE, words, "--pid", target.pid, *RUN, wrap=[*wrap, script])
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls are x86-64's")
+@pytest.mark.parametrize("number, name", [(321, "bpf"), (298, "perf_event_open")])
+def test_refused_call(as_root, target, number, name):
+    """All the capabilities, and a seccomp filter as containers have one."""
+    wrap = ["/usr/bin/python3", FIXTURES / "refused_call.py", str(number)]
+    refused(CANNOT_TRACE, [name, "seccomp"], "--pid", target.pid, *RUN, wrap=wrap)
 
 
 def test_not_root(as_root, target, needs, tmp_path_factory):

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -75,6 +77,32 @@ static int check_capabilities(void)
 			EXIT_CANNOT_TRACE,
 			"we are root only inside a user namespace: run on the host, or in a "
 			"container that is not rootless");
+	return 0;
+}
+
+/*
+ * Container runtimes' seccomp filters refuse system calls whatever the capabilities are. Both of ours say EINVAL to nonsense before anything
+ * else (Linux 6.18, kernel/bpf/syscall.c and kernel/events/core.c), unless they are not reached.
+ */
+static int check_filter(void)
+{
+	const struct {
+		const char *name;
+		bool refused;
+	} calls[] = {
+		{"bpf", syscall(SYS_bpf, -1, NULL, 0) && errno != EINVAL && errno != EFAULT},
+		{"perf_event_open",
+		 syscall(SYS_perf_event_open, NULL, 0, 0, 0, ~0UL) && errno != EINVAL},
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i].refused)
+			return log__fail(
+				EXIT_CANNOT_TRACE,
+				"the system call %s is refused in spite of our capabilities, by a "
+				"seccomp filter: run on the host, or in a container with "
+				"deploy/container/seccomp.json or without a filter",
+				calls[i].name);
 	return 0;
 }
 
@@ -167,8 +195,8 @@ static int check_tracefs(void)
 int requirements__check(void)
 {
 	static int (*const checks[])(void) = {
-		check_kernel,   check_capabilities, check_pid_namespace,
-		check_features, check_tracefs,
+		check_kernel,        check_capabilities, check_filter,
+		check_pid_namespace, check_features,     check_tracefs,
 	};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
