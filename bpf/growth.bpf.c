@@ -88,17 +88,15 @@ static __always_inline void note_code(__u32 target, __u64 code)
 #include "capture.h"
 
 /* The level goes down with the time that no fault was recorded in. */
-static __always_inline __u32 calm_down(struct growth_target *process, __u64 now)
+static __always_inline void calm_down(struct growth_target *process, __u64 now)
 {
 	__u64 quiet = (now - process->last_ns) / GROWTH_GAP_NS;
 	__u32 level = process->level;
 
 	if (!level || !quiet)
-		return level;
-	level = quiet < level ? level - quiet : 0;
-	process->level = level;
+		return;
+	process->level = quiet < level ? level - quiet : 0;
 	process->last_ns = now;
-	return level;
 }
 
 /* Of the faults that are left out, one in so many reads the clock to see whether too many are. */
