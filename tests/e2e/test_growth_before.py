@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,19 @@ def of(process, truth):
     )
 
 
-def has_settled(agent, fixture, truths):
-    """What is known of it when that is most of what it took."""
-    kept = sum(truth["live_bytes"] for truth in truths)
+def when_settled(agent, watched, truths):
+    """What is known of each when it changes no more: nobody takes anything, and what has been taken settles record by record."""
+    before = None
 
     def settled():
-        process = growth(agent, fixture.pid)
-        known = process and [of(process, truth) for truth in truths]
-        return process if known and all(known) and sum(known) > kept / 5 else None
+        nonlocal before
+        known = [growth(agent, one.pid) for one in watched]
+        figures = [
+            one and [of(one, truth) for truth in of_one] for one, of_one in zip(known, truths)
+        ]
+        still, before = figures == before, figures
+        time.sleep(3)
+        return known if still and all(one and all(one) for one in figures) else None
 
     return agent.until(settled)
 
@@ -66,7 +72,7 @@ def test_every_python():
         for one in watched:
             one.go()
         truths = [json.loads(one.said().split(" ", 2)[2]) for one in watched]
-        known = [has_settled(agent, one, truth) for one, truth in zip(watched, truths)]
+        known = when_settled(agent, watched, truths)
         for i in range(2):
             kept = sum(truth[i]["live_bytes"] for truth in truths)
             found = sum(of(process, truth[i]) for process, truth in zip(known, truths))

@@ -27,6 +27,8 @@
 #define GC_CACHE (16u << 20)
 #define WAIT_MS 100
 #define STOPS_MAX 3
+#define SHORT_STOPS_MAX 8 /* as long as all together are short */
+#define SHORT_STOPS_S 0.2
 #define BETWEEN_STOPS_MS 20
 /* Of more, references are read only where --cycles asks for it: some 80 bytes and half a microsecond each. */
 #define CYCLES_OBJECTS 1000000
@@ -193,6 +195,13 @@ static bool is_awkward(const struct heap_look *look)
 	return totals->bad_pools || totals->broken_heaps || look->gc.incomplete;
 }
 
+/* A program that allocates and collects without a pause is nearly always in the middle of one or the other. */
+static bool may_stop_again(const struct heap_look *look)
+{
+	return look->stops < STOPS_MAX ||
+	       (look->stops < SHORT_STOPS_MAX && look->freeze.stopped_s < SHORT_STOPS_S);
+}
+
 static int take_look(struct subject *s, struct heap_look *look)
 {
 	double stopped_s = 0;
@@ -202,7 +211,7 @@ static int take_look(struct subject *s, struct heap_look *look)
 
 		look->stops = stops;
 		look->freeze.stopped_s += stopped_s;
-		if (err || !look->freeze.whole || stops == STOPS_MAX || !is_awkward(look))
+		if (err || !look->freeze.whole || !may_stop_again(look) || !is_awkward(look))
 			return err;
 		stopped_s = look->freeze.stopped_s;
 		free_look(look);
