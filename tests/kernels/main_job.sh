@@ -110,8 +110,9 @@ for python in "${pythons[@]}"; do
 	late='' # once is enough: taking out a hundred probes one by one takes a minute
 done
 
-watching=$(ls build/unit/test_growth_events build-debug/unit/test_growth_events 2>/dev/null | head -n 1)
-if [ -z "$watching" ]; then
+watching=build/unit/test_growth_events
+[ -x "$watching" ] || watching=build-debug/unit/test_growth_events
+if [ ! -x "$watching" ]; then
 	echo "no test_growth_events is built: not tried"
 elif "$watching" >"$work/watching" 2>&1; then
 	echo "growth of processes that are only watched: $(grep -c '       OK' "$work/watching") tests"
