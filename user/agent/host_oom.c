@@ -31,14 +31,6 @@ static void plain_name(const char *text, char *name, size_t size)
 	name[at] = '\0';
 }
 
-static void put_figure(struct builder *b, struct json_object *to, const char *key, long long value)
-{
-	if (value == REPORT_UNMEASURED)
-		build__null(b, to, key);
-	else
-		build__count(b, to, key, value);
-}
-
 /* A process that was never traced has no report; what was seen of it from outside is better than nothing. 0 or -errno. */
 static int write_figures(const struct host_process *process, FILE *out)
 {
@@ -49,9 +41,9 @@ static int write_figures(const struct host_process *process, FILE *out)
 	build__count(&b, to, "pid", process->pid);
 	build__text(&b, to, "comm", process->comm);
 	build__text(&b, to, "python", process->python);
-	put_figure(&b, to, "rss", process->rss);
-	put_figure(&b, to, "own", process->own);
-	put_figure(&b, to, "limit", process->limit);
+	build__measured(&b, to, "rss", process->rss);
+	build__measured(&b, to, "own", process->own);
+	build__measured(&b, to, "limit", process->limit);
 	build__real(&b, to, "growth_per_s", process->growth.slope);
 	if (process->grown)
 		build__put(&b, to, "grown", processes_json__grown(&b, process->grown));
@@ -87,11 +79,8 @@ static void keep(struct host *host, struct watched *watched, const char *why)
 
 	if (!dir)
 		return;
-	if (!process->result || !process->result->json) {
-		host->next_pages_s = 0;
-		host_pages__read(host, clock__s());
-		host_pages__refresh(host, watched, clock__s());
-	}
+	if (!process->result || !process->result->json)
+		host_pages__now(host, watched, clock__s());
 	plain_name(process->comm, name, sizeof(name));
 	snprintf(path, sizeof(path), "%s/%s-%d-%s.json", dir, why, process->pid, name);
 	err = write_last(process, path);

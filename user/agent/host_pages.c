@@ -202,7 +202,7 @@ static void describe(const struct host *host, const struct watched *watched,
 	to->memory.seconds_to_limit = process->seconds_to_limit;
 }
 
-void host_pages__refresh(struct host *host, struct watched *watched, double now_s)
+static void refresh(struct host *host, struct watched *watched, double now_s)
 {
 	const struct pages_report_order order = {
 		.python = &watched->identity.details,
@@ -241,7 +241,7 @@ void host_pages__step(struct host *host, struct watched *watched, double now_s)
 	if (!watched->pages)
 		return;
 	if (grows && now_s >= watched->next_grown_s)
-		host_pages__refresh(host, watched, now_s);
+		refresh(host, watched, now_s);
 	else if (is_due(host, watched, now_s))
 		look(host, watched, LOOK_AT_ALL, now_s);
 	else if (page_sample__unsettled(watched->pages))
@@ -253,16 +253,20 @@ void host_pages__step(struct host *host, struct watched *watched, double now_s)
 	}
 }
 
+void host_pages__now(struct host *host, struct watched *watched, double now_s)
+{
+	host->next_pages_s = 0;
+	host_pages__read(host, now_s);
+	refresh(host, watched, now_s);
+}
+
 int host__grown(struct host *host, pid_t pid, const struct pages_report **grown)
 {
 	struct watched *watched = host__watched(host, pid);
-	double now_s = clock__s();
 
 	if (!watched)
 		return -ESRCH;
-	host->next_pages_s = 0;
-	host_pages__read(host, now_s);
-	host_pages__refresh(host, watched, now_s);
+	host_pages__now(host, watched, clock__s());
 	*grown = watched->shown.grown;
 	return *grown ? 0 : -ENODATA;
 }

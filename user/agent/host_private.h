@@ -152,8 +152,8 @@ void host_pages__free(struct watched *watched);
 void host_pages__read(struct host *host, double now_s);
 /* What of it is still there, as far as that is due; shown.grown of one that grows. */
 void host_pages__step(struct host *host, struct watched *watched, double now_s);
-/* shown.grown as of now. */
-void host_pages__refresh(struct host *host, struct watched *watched, double now_s);
+/* shown.grown as of now, with what has come since it was read last. */
+void host_pages__now(struct host *host, struct watched *watched, double now_s);
 
 /* ---- host_choose.c: who is traced ---- */
 

@@ -24,14 +24,6 @@ static void put_text(struct builder *b, json *to, const char *key, const char *t
 	build__text(b, to, key, text && *text ? text : NULL);
 }
 
-static void put_integer(struct builder *b, json *to, const char *key, long long value)
-{
-	if (value == REPORT_UNMEASURED)
-		build__null(b, to, key);
-	else
-		build__put(b, to, key, json_object_new_int64(value));
-}
-
 static void put_time(struct builder *b, json *to, const char *key, time_t at)
 {
 	char text[32];
@@ -47,8 +39,8 @@ static json *memory_object(struct builder *b, const struct host_process *process
 	const struct trend *growth = &process->growth;
 	json *to = json_object_new_object(), *interval;
 
-	put_integer(b, to, "rss", process->rss);
-	put_integer(b, to, "anonymous", process->own);
+	build__measured(b, to, "rss", process->rss);
+	build__measured(b, to, "anonymous", process->own);
 	build__real(b, to, "growth_per_s", growth->slope);
 	if (isfinite(growth->low) && isfinite(growth->high)) {
 		interval = json_object_new_array();
@@ -59,7 +51,7 @@ static json *memory_object(struct builder *b, const struct host_process *process
 		build__null(b, to, "growth_ci");
 	}
 	build__real(b, to, "growth_over_s", growth->seconds);
-	put_integer(b, to, "limit", process->limit);
+	build__measured(b, to, "limit", process->limit);
 	build__real(b, to, "seconds_to_limit", process->seconds_to_limit);
 	return to;
 }
@@ -68,9 +60,9 @@ static json *pymalloc_object(struct builder *b, const struct host_process *proce
 {
 	json *to = json_object_new_object();
 
-	put_integer(b, to, "blocks", process->blocks);
-	put_integer(b, to, "object_bytes", process->object_bytes);
-	put_integer(b, to, "free_bytes", process->pool_free);
+	build__measured(b, to, "blocks", process->blocks);
+	build__measured(b, to, "object_bytes", process->object_bytes);
+	build__measured(b, to, "free_bytes", process->pool_free);
 	return to;
 }
 
@@ -80,8 +72,8 @@ static json *gc_object(struct builder *b, const struct host_process *process)
 	json *to = json_object_new_object();
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		put_integer(b, to, keys[i], process->collections[i]);
-	put_integer(b, to, "uncollectable", process->uncollectable);
+		build__measured(b, to, keys[i], process->collections[i]);
+	build__measured(b, to, "uncollectable", process->uncollectable);
 	return to;
 }
 
@@ -95,7 +87,7 @@ static json *finding_object(struct builder *b, const struct finding *finding)
 	build__real(b, to, "growth_per_s", finding->growth_per_s);
 	put_text(b, to, "signature", finding->signature);
 	put_text(b, to, "file", finding->file);
-	put_integer(b, to, "line", finding->line > 0 ? finding->line : REPORT_UNMEASURED);
+	build__measured(b, to, "line", finding->line > 0 ? finding->line : REPORT_UNMEASURED);
 	put_text(b, to, "function", finding->function);
 	put_text(b, to, "type", finding->type);
 	put_text(b, to, "holder", finding->holder);
@@ -110,7 +102,7 @@ static json *site_object(struct builder *b, const struct site_figure *site)
 	json *to = json_object_new_object();
 
 	put_text(b, to, "file", site->file);
-	put_integer(b, to, "line", site->line > 0 ? site->line : REPORT_UNMEASURED);
+	build__measured(b, to, "line", site->line > 0 ? site->line : REPORT_UNMEASURED);
 	put_text(b, to, "function", site->function);
 	build__count(b, to, "live_bytes", site->live_bytes);
 	return to;
@@ -155,7 +147,7 @@ static json *grown_site_object(struct builder *b, const struct report_site *site
 	json *to = json_object_new_object();
 
 	put_text(b, to, "file", site->file);
-	put_integer(b, to, "line", site->line > 0 ? site->line : REPORT_UNMEASURED);
+	build__measured(b, to, "line", site->line > 0 ? site->line : REPORT_UNMEASURED);
 	put_text(b, to, "function", site->function);
 	build__count(b, to, "bytes", site->live_bytes);
 	build__real(b, to, "error_pct", site->error_pct);
@@ -184,7 +176,7 @@ static json *process_object(struct builder *b, const struct host_process *proces
 	};
 	json *to = json_object_new_object();
 
-	put_integer(b, to, "pid", process->pid);
+	build__measured(b, to, "pid", process->pid);
 	build__count(b, to, "start_ticks", process->start_time);
 	build__count(b, to, "uid", process->uid);
 	put_text(b, to, "comm", process->comm);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "lib/text.h"
+#include "report.h"
 
 #define TEXT_MAX 1024
 
@@ -34,6 +35,15 @@ void build__null(struct builder *b, struct json_object *parent, const char *key)
 void build__count(struct builder *b, struct json_object *parent, const char *key, __u64 value)
 {
 	build__put(b, parent, key, json_object_new_uint64(value));
+}
+
+void build__measured(struct builder *b, struct json_object *parent, const char *key,
+		     long long value)
+{
+	if (value == REPORT_UNMEASURED)
+		build__null(b, parent, key);
+	else
+		build__put(b, parent, key, json_object_new_int64(value));
 }
 
 void build__bool(struct builder *b, struct json_object *parent, const char *key, bool value)

@@ -23,6 +23,9 @@ void build__append(struct builder *b, struct json_object *parent, struct json_ob
 
 void build__null(struct builder *b, struct json_object *parent, const char *key);
 void build__count(struct builder *b, struct json_object *parent, const char *key, __u64 value);
+/* A figure that REPORT_UNMEASURED (report.h) stands for where there is none: null. */
+void build__measured(struct builder *b, struct json_object *parent, const char *key,
+		     long long value);
 void build__bool(struct builder *b, struct json_object *parent, const char *key, bool value);
 /* Three digits behind the point; not finite: null. */
 void build__real(struct builder *b, struct json_object *parent, const char *key, double value);
